@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as a typed tree. One YAML file; every Region, tenant, key and account is said once.
+//
+// load() reads the whole file and reports every mistake in one pass, each as
+//   file:line:column path: what is wrong, what is allowed, what to do
+// Unknown keys are errors with a suggestion. Secrets appear in the file only as references (env:NAME, file:PATH) unless
+// `dev: true`; load() resolves them, so a Config holds secrets and is never printed or logged.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/catalog.h"
+
+namespace portolan::config {
+
+struct Tls {
+  std::uint16_t port = 0;
+  std::string certificate_file;
+  std::string private_key_file;
+};
+
+struct Listen {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::optional<Tls> tls;
+};
+
+struct Admin {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8081;
+};
+
+/// Limits at the edge. Bedrock's own body limit is 25,000,000 bytes.
+struct Limits {
+  std::uint32_t head_bytes_max = 32 * 1024;
+  std::uint32_t body_bytes_max = 25'000'000;
+  std::uint32_t connections_max = 20'000;
+};
+
+/// Every wait of a call, in world time.
+struct Deadlines {
+  base::Duration connect = base::seconds{1};
+  base::Duration first_byte = base::seconds{30};   // from sending an attempt to the first byte of its answer
+  base::Duration chunk = base::seconds{60};        // between two pieces of a stream
+  base::Duration total = base::seconds{600};       // the whole call
+  base::Duration head = base::seconds{10};         // a caller's request head and body, once begun
+  base::Duration idle = base::seconds{350};        // a caller's connection between calls (AWS's NAT drops at 350 s)
+  base::Duration drain = base::seconds{30};        // after SIGTERM, for calls in flight
+};
+
+/// How failures move a call on. attempts_max counts the first try.
+struct Retry {
+  unsigned attempts_max = 4;
+  unsigned budget_percent = 20;  // retries allowed per hundred calls begun, beyond one for each call in flight
+  base::Duration backoff_base = base::milliseconds{20};  // full jitter: uniform in [0, min(cap, base·2^n)], same Region only
+  base::Duration backoff_cap = base::seconds{1};
+};
+
+/// A destination and how to reach it.
+struct Endpoint {
+  domain::RegionIndex region = domain::region_none;
+  std::string host;       // IPv4 or IPv6 literal or name
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string host_header;  // host:port as it is signed
+};
+
+/// The provider account whose credentials sign upstream calls.
+struct Account {
+  std::string name;
+  std::string account_id;
+  std::string access_key_id;
+  std::string secret_access_key;
+};
+
+struct Key {
+  std::string name;  // the user name in ARNs and records
+  std::string access_key_id;      // SigV4; empty when this is an API key
+  std::string secret_access_key;  // SigV4
+  std::string api_key_sha256;     // hex; the key itself is never stored
+};
+
+struct Tenant {
+  std::string name;
+  std::string account_id;             // 12 digits, used in ARNs
+  std::vector<std::string> profiles;  // globs over profile ids ("us.*"); empty: every profile
+  std::vector<std::string> regions;   // empty: every Region; else destinations are narrowed to these
+  std::uint64_t requests_per_minute = 0;  // 0: unlimited
+  std::uint64_t tokens_per_minute = 0;    // 0: unlimited
+  std::vector<Key> keys;
+};
+
+struct Config {
+  std::string source;        // the file's name, for messages
+  std::string version_hash;  // first 12 hex digits of the SHA-256 of the file: the policy version in records
+  bool dev = false;
+  Listen listen;
+  Admin admin;
+  std::string data_dir = "portolan-data";
+  domain::RegionIndex source_region = domain::region_none;  // for callers whose credential names no Region
+  unsigned reactors = 0;                                    // 0: one per core
+  Limits limits;
+  Deadlines deadlines;
+  Retry retry;
+  std::vector<Endpoint> endpoints;
+  Account account;
+  std::vector<Tenant> tenants;
+  std::shared_ptr<const domain::Catalog> catalog;  // the shipped one plus the file's `profiles`
+};
+
+/// One mistake. `text()` is the whole line.
+struct Mistake {
+  std::string file;
+  int line = 0;  // from 1
+  int column = 0;
+  std::string path;  // "tenants[1].keys[0].name"
+  std::string what;
+  std::string text() const;
+};
+
+/// Where references to secrets are resolved; tests pass their own.
+class Secrets {
+ public:
+  virtual ~Secrets() = default;
+  virtual std::optional<std::string> environment(const std::string& name) const = 0;
+  virtual base::Result<std::string> file(const std::string& path) const = 0;
+};
+
+struct Loaded {
+  std::optional<Config> config;  // set when there is no mistake
+  std::vector<Mistake> mistakes;
+};
+
+/// Reads `text` (the content of the file called `file_name`). Pure but for `secrets`. Never throws.
+Loaded load(std::string_view text, std::string_view file_name, const Secrets& secrets);
+
+}  // namespace portolan::config

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalog: which Regions, models and inference profiles exist, and how far apart the Regions are.
+//
+// All of it is data with a source and a date (catalog/*.csv, *.json at the root of the repository, embedded into the
+// binary); no Region or model name is a constant in code. A Catalog is immutable once built and shared by all threads.
+// Pointers and references into it live as long as it does.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/region.h"
+
+namespace portolan::domain {
+
+/// A foundation model as a provider offers it.
+struct Model {
+  std::string id;        // "anthropic.claude-sonnet-4-5-20250929-v1:0"
+  std::string name;      // "Claude Sonnet 4.5"
+  std::string provider;  // "Anthropic"
+  /// The wire format of an InvokeModel body: "anthropic", "nova", "llama" …
+  std::string body_dialect;
+  /// How many tokens of quota an output token costs (Bedrock User Guide, quotas-token-burndown.html). Billing is 1:1.
+  unsigned output_burndown = 1;
+  /// What is reserved when the caller names no limit, and the most a caller may ask.
+  unsigned output_tokens_default = 4096;
+  unsigned output_tokens_max = 65536;
+  /// Cannot be called by its bare id: "on-demand throughput isn't supported".
+  bool profile_only = true;
+  /// Where it may be called by its bare id (In-Region). Empty when profile_only.
+  RegionMask in_region;
+};
+
+enum class ProfileKind : std::uint8_t { geographic, global, application };
+std::string_view name(ProfileKind kind);
+
+/// An inference profile: a name for (model, set of destinations). The set depends on the source Region, and the source
+/// need not be one of its own destinations (us-east-2 for us.anthropic.claude-3-5-sonnet-20240620-v1:0).
+struct Profile {
+  std::string id;    // "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+  std::string name;  // "US Anthropic Claude Sonnet 4.5"
+  ProfileKind kind = ProfileKind::geographic;
+  const Model* model = nullptr;  // owned by the same Catalog
+  RegionMask sources;            // where the profile can be called
+  std::array<RegionMask, regions_max> destinations{};  // by source Region; empty where it cannot be called
+
+  RegionMask destinations_from(RegionIndex source) const {
+    return source < regions_max ? destinations[source] : RegionMask{};
+  }
+};
+
+/// Round-trip time between two Regions, and whether it was measured or estimated from a named neighbour.
+struct RoundTrip {
+  double p50_ms = 0;
+  double p90_ms = 0;
+  double p99_ms = 0;
+  /// Empty when measured; else how it was estimated: "us-gov-west-1 ~ us-west-2".
+  std::string estimated_from;
+};
+
+/// A profile that an operator defines in the configuration.
+struct ProfileDefinition {
+  std::string id;
+  std::string name;
+  std::string model_id;
+  std::vector<std::string> sources;       // empty: every Region of the destinations
+  std::vector<std::string> destinations;
+};
+
+class Catalog {
+ public:
+  /// The catalog that ships in the binary. Built once; CHECKs that the shipped data is sound (a test loads it).
+  static std::shared_ptr<const Catalog> builtin();
+
+  /// A copy with the operator's profiles added. Fails with Code::config_invalid, naming the profile and what is wrong.
+  static base::Result<std::shared_ptr<const Catalog>> with_profiles(const Catalog& from,
+                                                                    std::span<const ProfileDefinition> definitions);
+
+  std::span<const Region> regions() const { return regions_; }
+  const Region& region(RegionIndex index) const { return regions_[index]; }
+  /// region_none when there is no such Region.
+  RegionIndex find_region(std::string_view name) const;
+  /// Comma-separated names in catalog order: for messages.
+  std::string names(RegionMask mask) const;
+
+  const RoundTrip& round_trip(RegionIndex from, RegionIndex to) const { return round_trips_[from][to]; }
+
+  std::span<const std::unique_ptr<const Model>> models() const { return models_; }
+  const Model* find_model(std::string_view id) const;
+
+  std::span<const std::unique_ptr<const Profile>> profiles() const { return profiles_; }
+  const Profile* find_profile(std::string_view id) const;
+
+  /// The known name nearest to `name` by edit distance, or empty when nothing is near. For "did you mean".
+  std::string nearest_region(std::string_view name) const;
+  std::string nearest_profile(std::string_view name) const;
+
+  /// When the shipped data was taken from its sources: "2026-11-01".
+  std::string_view date() const { return date_; }
+
+ private:
+  Catalog() = default;
+  friend struct CatalogBuilder;
+
+  std::vector<Region> regions_;
+  std::vector<std::vector<RoundTrip>> round_trips_;
+  std::vector<std::unique_ptr<const Model>> models_;      // sorted by id
+  std::vector<std::unique_ptr<const Profile>> profiles_;  // sorted by id
+  std::string date_;
+};
+
+}  // namespace portolan::domain

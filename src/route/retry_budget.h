@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Retries in proportion to load: a failing Region must not make us multiply the traffic on the others.
+//
+// A bucket of tokens, one a retry. Each call begun earns budget_percent/100 of a token; the bucket holds at most
+// `floor` plus one token for each call in flight, so that a Region that dies under n calls lets each of them move once,
+// while sustained retries stay at budget_percent of the rate of calls. Lock-free; any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace portolan::route {
+
+class RetryBudget {
+ public:
+  explicit RetryBudget(unsigned budget_percent, std::uint32_t floor = 100);
+  void call_begun();
+  void call_ended();
+  /// True and one token less, or false: do not retry.
+  bool take();
+  void set_percent(unsigned budget_percent);
+  double tokens() const;
+
+ private:
+  std::atomic<std::int64_t> milli_tokens_;
+  std::atomic<std::int64_t> in_flight_{0};
+  std::atomic<unsigned> budget_percent_;
+  std::int64_t floor_milli_;
+};
+
+}  // namespace portolan::route

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The disk door: just what an append-only log needs, so that a crash can be simulated exactly (sim/crash_disk.h).
+//
+// Rules the callers rely on: bytes appended are durable only after sync() returns; a created, renamed or removed name is
+// durable only after sync_directory(); after an error from sync() the state of the file is unknown (the kernel may have
+// dropped the dirty pages), so the caller must stop using that File.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace portolan::world {
+
+/// An open file. One owner; not for several threads at once.
+class File {
+ public:
+  virtual ~File() = default;
+  /// Appends all of `bytes` (in one write where the system allows). Code::disk with the system's reason.
+  virtual base::Result<void> append(std::string_view bytes) = 0;
+  /// fdatasync: what was appended is on stable storage when this returns.
+  virtual base::Result<void> sync() = 0;
+  /// Reads up to `size` bytes at `offset`; fewer only at the end of the file.
+  virtual base::Result<std::string> read(std::uint64_t offset, std::size_t size) = 0;
+  virtual base::Result<std::uint64_t> size() = 0;
+  virtual base::Result<void> truncate(std::uint64_t size) = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  /// Creates the directory and its parents.
+  virtual base::Result<void> make_directory(const std::string& path) = 0;
+  /// Opens for append and read; creates when absent.
+  virtual base::Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+  /// Opens an existing file for reading.
+  virtual base::Result<std::unique_ptr<File>> open_existing(const std::string& path) = 0;
+  /// Names (not paths) in the directory, sorted.
+  virtual base::Result<std::vector<std::string>> list(const std::string& directory) = 0;
+  virtual base::Result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual base::Result<void> remove(const std::string& path) = 0;
+  virtual base::Result<void> sync_directory(const std::string& directory) = 0;
+  /// Holds an exclusive lock on the directory until the returned object is gone: one process, one trail.
+  virtual base::Result<std::unique_ptr<void, void (*)(void*)>> lock(const std::string& directory) = 0;
+};
+
+/// The real file system, mode 0600 for files and 0700 for directories it creates.
+std::unique_ptr<Disk> real_disk();
+
+}  // namespace portolan::world
