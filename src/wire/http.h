@@ -69,40 +69,68 @@ struct ResponseHead {
   std::size_t head_bytes = 0;
 };
 
-/// Reads a head from the start of `bytes`. true: `head` is set, its views point into `bytes`. false: more is needed.
-/// `searched` remembers across calls how far the blank line was already looked for; start it at 0 for each head.
-/// Code::malformed_request, Code::head_too_large (for more than `head_bytes_max` or more than headers_max fields).
+/// Reads a head from the start of `bytes`. true: `head` is set, its views point into `bytes`. false: more is
+/// needed. `searched` remembers across calls how far the blank line was already looked for; start it at 0 for each
+/// head. Code::malformed_request, Code::head_too_large (for more than `head_bytes_max` or more than headers_max
+/// fields).
 base::Result<bool> read_request_head(std::string_view bytes, std::size_t head_bytes_max, std::size_t& searched,
                                      RequestHead& head);
 /// The same for a response. Code::upstream_malformed.
 base::Result<bool> read_response_head(std::string_view bytes, std::size_t head_bytes_max, std::size_t& searched,
                                       ResponseHead& head);
 
-/// Takes chunked framing apart, piece by piece; no buffering. Strict: hexadecimal sizes, CRLF, extensions skipped but
-/// bounded, trailers refused beyond 8 KiB and otherwise dropped.
+/// Takes chunked framing apart, piece by piece; no buffering. Strict: sizes of at most 16 hexadecimal digits, CRLF;
+/// extensions and trailers are checked and dropped, together at most 8 KiB.
 class ChunkedReader {
  public:
-  /// Consumes from the front of `input` and returns the next piece of payload (a view into `input`), empty when all of
-  /// `input` was framing or when done(). Call until `input` is empty or done().
+  /// `malformed` is the error's code: malformed_request for a caller's body, upstream_malformed for a Region's.
+  explicit ChunkedReader(base::Code malformed = base::Code::malformed_request) : malformed_(malformed) {}
+
+  /// Consumes from the front of `input` and returns the next piece of payload (a view into `input`), empty when all
+  /// of `input` was framing or when done(). Call until `input` is empty or done(); what is left then is the next
+  /// message.
   base::Result<std::string_view> next(std::string_view& input);
   bool done() const { return state_ == State::done; }
 
  private:
-  enum class State : std::uint8_t { size, extension, size_lf, data, data_cr, data_lf, trailer, trailer_line, trailer_lf, last_lf, done };
+  enum class State : std::uint8_t {
+    size,
+    extension_space,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    trailer_name,
+    trailer_value,
+    trailer_lf,
+    last_lf,
+    done
+  };
+  // Each takes one byte of framing and returns null, or what is wrong with it.
+  const char* take_framing(char c);
+  const char* take_size(char c);
+  const char* expect(char c, char wanted, State next_state, const char* problem);
+  const char* count_extra();
+
   State state_ = State::size;
+  base::Code malformed_;
+  std::uint8_t size_digits_ = 0;
+  std::uint32_t extra_bytes_ = 0;
   std::uint64_t left_ = 0;
-  std::uint32_t framing_bytes_ = 0;
-  bool any_digit_ = false;
 };
 
 /// Appends "HTTP/1.1 200 OK\r\n". Fields follow with append_field, then append_blank_line.
 void append_status_line(std::string& out, int status);
 void append_request_line(std::string& out, std::string_view method, std::string_view target);
-/// The value must hold no CR, LF or NUL: that is the caller's duty for what it wrote itself; what came from outside goes
-/// through the parsers above, which refuse those bytes.
+/// The value must hold no CR, LF or NUL: that is the caller's duty for what it wrote itself; what came from outside
+/// goes through the parsers above, which refuse those bytes.
 void append_field(std::string& out, std::string_view name, std::string_view value);
 void append_field(std::string& out, std::string_view name, std::uint64_t value);
-inline void append_blank_line(std::string& out) { out += "\r\n"; }
+inline void append_blank_line(std::string& out) {
+  out += "\r\n";
+}
 /// "1a\r\n"
 void append_chunk_size(std::string& out, std::size_t size);
 
