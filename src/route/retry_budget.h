@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Retries in proportion to load: a failing Region must not make us multiply the traffic on the others.
 //
-// A bucket of tokens, one a retry. Each call begun earns budget_percent/100 of a token; the bucket holds at most
-// `floor` plus one token for each call in flight, so that a Region that dies under n calls lets each of them move once,
-// while sustained retries stay at budget_percent of the rate of calls. Lock-free; any thread.
+// A bucket of tokens, one a retry. Each call begun earns budget_percent/100 of a token; what was earned is kept up
+// to `floor`, and each call in flight lends one token more. So a Region that dies under n calls lets each of them
+// move once, while sustained retries stay at budget_percent of the rate of calls: what was lent is earned back
+// before anything can be lent again. Lock-free; any thread.
 #pragma once
 
 #include <atomic>
@@ -19,10 +20,11 @@ class RetryBudget {
   /// True and one token less, or false: do not retry.
   bool take();
   void set_percent(unsigned budget_percent);
+  /// What take() could give now, in tokens; never negative.
   double tokens() const;
 
  private:
-  std::atomic<std::int64_t> milli_tokens_;
+  std::atomic<std::int64_t> earned_milli_;  // negative: lent by the calls in flight
   std::atomic<std::int64_t> in_flight_{0};
   std::atomic<unsigned> budget_percent_;
   std::int64_t floor_milli_;
