@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalog: which Regions, models and inference profiles exist, and how far apart the Regions are.
 //
-// All of it is data with a source and a date (catalog/*.csv, *.json at the root of the repository, embedded into the
-// binary); no Region or model name is a constant in code. A Catalog is immutable once built and shared by all threads.
-// Pointers and references into it live as long as it does.
+// All of it is data with a source and a date (catalog/*.csv, *.json at the root of the repository, embedded into
+// the binary); no Region or model name is a constant in code. A Catalog is immutable once built and shared by all
+// threads. Pointers and references into it live as long as it does.
 #pragma once
 
 #include <array>
@@ -26,7 +26,8 @@ struct Model {
   std::string provider;  // "Anthropic"
   /// The wire format of an InvokeModel body: "anthropic", "nova", "llama" …
   std::string body_dialect;
-  /// How many tokens of quota an output token costs (Bedrock User Guide, quotas-token-burndown.html). Billing is 1:1.
+  /// How many tokens of quota an output token costs (Bedrock User Guide, quotas-token-burndown.html). Billing is
+  /// 1:1.
   unsigned output_burndown = 1;
   /// What is reserved when the caller names no limit, and the most a caller may ask.
   unsigned output_tokens_default = 4096;
@@ -40,14 +41,14 @@ struct Model {
 enum class ProfileKind : std::uint8_t { geographic, global, application };
 std::string_view name(ProfileKind kind);
 
-/// An inference profile: a name for (model, set of destinations). The set depends on the source Region, and the source
-/// need not be one of its own destinations (us-east-2 for us.anthropic.claude-3-5-sonnet-20240620-v1:0).
+/// An inference profile: a name for (model, set of destinations). The set depends on the source Region, and the
+/// source need not be one of its own destinations (us-east-2 for us.anthropic.claude-3-5-sonnet-20240620-v1:0).
 struct Profile {
   std::string id;    // "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
   std::string name;  // "US Anthropic Claude Sonnet 4.5"
   ProfileKind kind = ProfileKind::geographic;
-  const Model* model = nullptr;  // owned by the same Catalog
-  RegionMask sources;            // where the profile can be called
+  const Model* model = nullptr;                        // owned by the same Catalog
+  RegionMask sources;                                  // where the profile can be called
   std::array<RegionMask, regions_max> destinations{};  // by source Region; empty where it cannot be called
 
   RegionMask destinations_from(RegionIndex source) const {
@@ -69,7 +70,7 @@ struct ProfileDefinition {
   std::string id;
   std::string name;
   std::string model_id;
-  std::vector<std::string> sources;       // empty: every Region of the destinations
+  std::vector<std::string> sources;  // empty: every Region of the destinations
   std::vector<std::string> destinations;
 };
 
@@ -78,9 +79,13 @@ class Catalog {
   /// The catalog that ships in the binary. Built once; CHECKs that the shipped data is sound (a test loads it).
   static std::shared_ptr<const Catalog> builtin();
 
-  /// A copy with the operator's profiles added. Fails with Code::config_invalid, naming the profile and what is wrong.
+  /// A copy with the operator's profiles added. Fails with Code::config_invalid, naming the profile and what is
+  /// wrong.
   static base::Result<std::shared_ptr<const Catalog>> with_profiles(const Catalog& from,
                                                                     std::span<const ProfileDefinition> definitions);
+
+  /// Whether with_profiles would take this definition; the same Errors. For a reader that reports many at once.
+  base::Result<> check(const ProfileDefinition& definition) const;
 
   std::span<const Region> regions() const { return regions_; }
   const Region& region(RegionIndex index) const { return regions_[index]; }
@@ -99,6 +104,7 @@ class Catalog {
 
   /// The known name nearest to `name` by edit distance, or empty when nothing is near. For "did you mean".
   std::string nearest_region(std::string_view name) const;
+  std::string nearest_model(std::string_view name) const;
   std::string nearest_profile(std::string_view name) const;
 
   /// When the shipped data was taken from its sources: "2026-11-01".
