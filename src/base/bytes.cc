@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/bytes.h"
 
+#include <array>
 #include <openssl/crypto.h>
 #include <zlib.h>
-
-#include <array>
 
 namespace portolan::base {
 namespace {
@@ -25,11 +24,6 @@ constexpr auto base64_values = [] {
   for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(base64_digits[i])] = static_cast<std::int8_t>(i);
   return values;
 }();
-
-constexpr bool unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
 
 }  // namespace
 
@@ -109,7 +103,7 @@ bool from_base64(std::string_view text, std::string& bytes) {
 void percent_encode(std::string_view text, std::string& out) {
   constexpr char upper_hex[] = "0123456789ABCDEF";
   for (const char c : text) {
-    if (unreserved(c)) {
+    if (is_unreserved(c)) {
       out.push_back(c);
     } else {
       const auto byte = static_cast<unsigned char>(c);

@@ -32,7 +32,12 @@ std::string to_base64(Bytes bytes);
 /// Strict: canonical alphabet and padding. False otherwise; `bytes` is then unspecified.
 bool from_base64(std::string_view text, std::string& bytes);
 
-/// Percent-encodes all but A-Z a-z 0-9 - . _ ~ (RFC 3986 unreserved), appending to `out`.
+/// A-Z a-z 0-9 - . _ ~ (RFC 3986 section 2.3): what percent-encoding leaves alone.
+constexpr bool is_unreserved(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+/// Percent-encodes all but the unreserved characters, appending to `out`.
 void percent_encode(std::string_view text, std::string& out);
 /// Decodes %XX; anything else passes unchanged. False on a broken escape.
 bool percent_decode(std::string_view text, std::string& out);
@@ -44,7 +49,9 @@ inline void put_be16(std::uint8_t* at, std::uint16_t v) {
 inline void put_be32(std::uint8_t* at, std::uint32_t v) {
   for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(v >> (24 - 8 * i));
 }
-inline std::uint16_t get_be16(const std::uint8_t* at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
+inline std::uint16_t get_be16(const std::uint8_t* at) {
+  return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
+}
 inline std::uint32_t get_be32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }

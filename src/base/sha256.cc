@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenSSL 3 marks SHA256_Init and its siblings deprecated in favour of EVP; they are still the same assembly, and EVP
-// fetches an implementation under a lock at each use.
+// OpenSSL 3 marks SHA256_Init and its siblings deprecated in favour of EVP; they are still the same assembly, and
+// EVP fetches an implementation under a lock at each use.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/sha256.h"
 
-#include <openssl/sha.h>
-
 #include <cstring>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
 
 #include "base/bytes.h"
 
@@ -15,12 +15,18 @@ namespace portolan::base {
 static_assert(sizeof(SHA256_CTX) == sizeof(std::array<std::uint32_t, 28>));
 
 namespace {
-SHA256_CTX* context(std::array<std::uint32_t, 28>& state) { return reinterpret_cast<SHA256_CTX*>(state.data()); }
+SHA256_CTX* context(std::array<std::uint32_t, 28>& state) {
+  return reinterpret_cast<SHA256_CTX*>(state.data());
+}
 }  // namespace
 
-Sha256::Sha256() { SHA256_Init(context(state_)); }
+Sha256::Sha256() {
+  SHA256_Init(context(state_));
+}
 
-void Sha256::update(std::string_view bytes) { SHA256_Update(context(state_), bytes.data(), bytes.size()); }
+void Sha256::update(std::string_view bytes) {
+  SHA256_Update(context(state_), bytes.data(), bytes.size());
+}
 
 Digest Sha256::finish() {
   Digest digest;
@@ -34,7 +40,9 @@ Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
-std::string to_hex(const Digest& digest) { return to_hex(Bytes{digest.data(), digest.size()}); }
+std::string to_hex(const Digest& digest) {
+  return to_hex(Bytes{digest.data(), digest.size()});
+}
 
 HmacKey::HmacKey(std::string_view key) {
   std::array<char, 64> block{};
@@ -48,7 +56,7 @@ HmacKey::HmacKey(std::string_view key) {
   inner_.update({block.data(), block.size()});
   for (char& c : block) c = static_cast<char>(c ^ 0x36 ^ 0x5c);
   outer_.update({block.data(), block.size()});
-  block.fill(0);
+  OPENSSL_cleanse(block.data(), block.size());  // a plain fill may be optimised away
 }
 
 Digest HmacKey::mac(std::string_view message) const {
