@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stop 2: who is it? Credentials → Principal.
 //
-// A Keyring is compiled from the configuration and never changes; a reload builds another. API keys are held only as
-// SHA-256 hashes and found by hash, so the look-up's timing tells nothing about a key.
+// A Keyring is compiled from the configuration and never changes; a reload builds another. API keys are held only
+// as SHA-256 hashes and found by hash, so the look-up's timing tells nothing about a key.
 #pragma once
 
 #include <memory>
@@ -31,10 +31,13 @@ class Keyring {
 
   /// Tries, in this order: Authorization: AWS4-HMAC-SHA256, Authorization: Bearer, x-api-key.
   /// Errors: missing_credentials, incomplete_signature, unknown_access_key, bad_signature, expired_signature,
-  /// bad_api_key. A scope whose service is not "bedrock" or whose Region is not in the catalog is bad_signature, said so.
-  base::Result<Identity> identify(const SignedRequest& request, SigningKeys& signing_keys, base::WallTime now) const;
+  /// bad_api_key. A scope whose service is not "bedrock" or whose Region is not in the catalog is bad_signature,
+  /// said so.
+  base::Result<Identity> identify(const SignedRequest& request, SigningKeys& signing_keys,
+                                  base::WallTime now) const;
 
-  /// A principal by ARN, key id, access key id, or user name when that is unique: for explain. Null when there is none.
+  /// A principal by ARN, key id, access key id, or user name when that is unique: for explain. Null when there is
+  /// none.
   const domain::Principal* find(std::string_view name) const;
   const std::vector<std::unique_ptr<domain::Principal>>& principals() const { return principals_; }
 

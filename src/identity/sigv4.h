@@ -2,9 +2,9 @@
 // AWS Signature Version 4: verifying what callers signed, and signing what we send.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 //
-// The canonical path is each raw segment of the request target percent-encoded once more, exactly as received; it is
-// never normalised. The body is always hashed by us: x-amz-content-sha256 is only compared. Over HTTP/2 a caller may
-// sign ":authority" in place of "host".
+// The canonical path is each raw segment of the request target percent-encoded once more, exactly as received; it
+// is never normalised. The body is always hashed by us: x-amz-content-sha256 is only compared. Over HTTP/2 a caller
+// may sign ":authority" in place of "host".
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,14 @@
 
 namespace portolan::identity {
 
-/// The parts of an Authorization header "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…". Views into it.
+/// The parts of an Authorization header "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…". Views into
+/// it.
 struct Authorization {
   std::string_view access_key_id;
-  std::string_view date;     // "20261121"
+  std::string_view date;  // "20261121"
   std::string_view region;
   std::string_view service;
-  std::string_view scope;    // "20261121/us-east-1/bedrock/aws4_request"
+  std::string_view scope;  // "20261121/us-east-1/bedrock/aws4_request"
   std::string_view signed_headers;
   std::string_view signature;
 };
@@ -36,8 +37,8 @@ base::Result<Authorization> read_authorization(std::string_view value);
 /// What was signed. Views must outlive the call.
 struct SignedRequest {
   std::string_view method;
-  std::string_view path;   // raw
-  std::string_view query;  // raw
+  std::string_view path;                   // raw
+  std::string_view query;                  // raw
   const wire::Headers* headers = nullptr;  // for HTTP/2 including ":authority"
   base::Digest body_hash{};
 };
@@ -53,6 +54,8 @@ class SigningKeys {
   ~SigningKeys();
   base::HmacKey get(std::string_view access_key_id, std::string_view secret_access_key, std::string_view date,
                     std::string_view region, std::string_view service);
+  /// How many keys are kept; never more than the capacity.
+  std::size_t size() const;
   /// Forget all (after a configuration reload that may have changed a secret).
   void clear();
 
@@ -64,8 +67,9 @@ class SigningKeys {
 /// Checks that `request` was signed with `key` under `authorization`, within `skew` of `now`.
 /// Required signed headers: host or :authority, x-amz-date, and every x-amz-* header that is present.
 /// Code::incomplete_signature, expired_signature, bad_signature. Comparison takes constant time.
-base::Result<void> verify(const SignedRequest& request, const Authorization& authorization, const base::HmacKey& key,
-                          base::WallTime now, base::Duration skew = std::chrono::minutes{5});
+base::Result<void> verify(const SignedRequest& request, const Authorization& authorization,
+                          const base::HmacKey& key, base::WallTime now,
+                          base::Duration skew = std::chrono::minutes{5});
 
 /// Intermediate texts, for tests against the published vectors and for `explain`.
 std::string canonical_request(const SignedRequest& request, std::string_view signed_headers);
@@ -79,8 +83,8 @@ class Signer {
   Signer(Signer&&) noexcept;
 
   /// Appends, as header lines, x-amz-date, x-amz-content-sha256 and authorization for
-  /// `method path` with host `host` and content type `content_type`, whose body hashes to `body_hash`.
-  /// These are the signed headers: content-type;host;x-amz-content-sha256;x-amz-date.
+  /// `method path` (raw, without a query) with host `host` and content type `content_type`, whose body hashes to
+  /// `body_hash`. These are the signed headers: content-type;host;x-amz-content-sha256;x-amz-date.
   void append_signature(std::string& head, std::string_view method, std::string_view path, std::string_view host,
                         std::string_view content_type, const base::Digest& body_hash, std::string_view region,
                         base::WallTime now);
