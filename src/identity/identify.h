@@ -2,9 +2,13 @@
 // Stop 2: who is it? Credentials → Principal.
 //
 // A Keyring is compiled from the configuration and never changes; a reload builds another. API keys are held only
-// as SHA-256 hashes and found by hash, so the look-up's timing tells nothing about a key.
+// as SHA-256 hashes and found by hash, so the look-up's timing tells nothing about a key. Secret access keys are
+// wiped when the Keyring goes. Any thread may use a Keyring.
 #pragma once
 
+#include <array>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +32,8 @@ class Keyring {
  public:
   explicit Keyring(const config::Config& config);
   ~Keyring();
+  Keyring(const Keyring&) = delete;
+  Keyring& operator=(const Keyring&) = delete;
 
   /// Tries, in this order: Authorization: AWS4-HMAC-SHA256, Authorization: Bearer, x-api-key.
   /// Errors: missing_credentials, incomplete_signature, unknown_access_key, bad_signature, expired_signature,
@@ -46,10 +52,29 @@ class Keyring {
     const domain::Principal* principal;
     std::string secret_access_key;
   };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  struct DigestHash {
+    std::size_t operator()(const base::Digest& digest) const {
+      std::size_t word;  // a SHA-256 is its own hash
+      std::memcpy(&word, digest.data(), sizeof word);
+      return word;
+    }
+  };
+
+  base::Result<Identity> by_signature(const SignedRequest& request, std::string_view authorization,
+                                      SigningKeys& signing_keys, base::WallTime now) const;
+  base::Result<Identity> by_api_key(std::string_view key) const;
+  const domain::Principal* add(const config::Tenant& tenant, std::size_t tenant_index, const config::Key& key,
+                               domain::CredentialKind kind, std::string key_id);
+
   std::vector<std::unique_ptr<domain::Principal>> principals_;
-  std::unordered_map<std::string, Secret> by_access_key_id_;
-  std::unordered_map<std::string, const domain::Principal*> by_api_key_hash_;  // hex SHA-256
+  std::unordered_map<std::string, Secret, TextHash, std::equal_to<>> by_access_key_id_;
+  std::unordered_map<base::Digest, const domain::Principal*, DigestHash> by_api_key_hash_;
   std::shared_ptr<const domain::Catalog> catalog_;
+  base::HmacKey nobody_;  // signs for access keys that do not exist
 };
 
 }  // namespace portolan::identity

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/identify.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "identity/test_request.h"
+
+namespace portolan::identity {
+namespace {
+
+using base::Code;
+using testing::HasSubstr;
+
+constexpr std::string_view date_text = "20261121T230507Z";
+constexpr std::string_view api_key = "pk-local-0123456789";
+
+config::Config two_tenants() {
+  config::Config config;
+  config.catalog = domain::Catalog::builtin();
+  config.tenants.push_back(
+      {.name = "research",
+       .account_id = "111122223333",
+       .keys = {{.name = "alice", .access_key_id = "AKIDALICE", .secret_access_key = "alice's secret"},
+                {.name = "alice", .api_key_sha256 = base::to_hex(base::sha256(api_key))}}});
+  config.tenants.push_back(
+      {.name = "support",
+       .account_id = "444455556666",
+       .keys = {{.name = "bob", .access_key_id = "AKIDBOB", .secret_access_key = "bob's secret"},
+                {.name = "alice", .access_key_id = "AKIDALICE2", .secret_access_key = "other"}}});
+  return config;
+}
+
+class Identify : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(base::parse_time(date_text, now_)); }
+
+  base::Result<Identity> identify(const TestRequest& call) {
+    return keyring_.identify(call.request(), keys_, now_);
+  }
+
+  /// A call signed by `access_key_id`, its Authorization among its headers.
+  void sign(TestRequest& call, std::string_view access_key_id, std::string_view secret) {
+    call.access_key_id = access_key_id;
+    call.secret_access_key = secret;
+    call.add("host", "gateway.example");
+    call.add("x-amz-date", date_text);
+    call.sign(date_text, "host;x-amz-date");
+    call.add("authorization", call.authorization);
+  }
+
+  void expect_refused(const TestRequest& call, Code code, std::string_view message_part) {
+    const auto identity = identify(call);
+    ASSERT_FALSE(identity.has_value());
+    EXPECT_EQ(identity.error().facts().name, base::facts(code).name) << identity.error().message;
+    EXPECT_THAT(identity.error().message, HasSubstr(std::string{message_part}));
+  }
+
+  Keyring keyring_{two_tenants()};
+  SigningKeys keys_;
+  base::WallTime now_;
+};
+
+TEST_F(Identify, NamesThePrincipalAndSourceRegionOfASignature) {
+  TestRequest call;
+  call.region = "eu-central-1";
+  sign(call, "AKIDALICE", "alice's secret");
+  const auto identity = identify(call);
+  ASSERT_TRUE(identity.has_value()) << identity.error().message;
+  EXPECT_EQ(identity->source, domain::Catalog::builtin()->find_region("eu-central-1"));
+  EXPECT_EQ(identity->principal->arn, "arn:aws:iam::111122223333:user/alice");
+  EXPECT_EQ(identity->principal->user_name, "alice");
+  EXPECT_EQ(identity->principal->account_id, "111122223333");
+  EXPECT_EQ(identity->principal->tenant, "research");
+  EXPECT_EQ(identity->principal->tenant_index, 0);
+  EXPECT_EQ(identity->principal->access_key_id, "AKIDALICE");
+  EXPECT_EQ(identity->principal->key_id, "AKIDALICE");
+  EXPECT_EQ(identity->principal->kind, domain::CredentialKind::sigv4);
+}
+
+TEST_F(Identify, KeepsTheSigningKeyForTheNextCall) {
+  for (int i = 0; i < 2; ++i) {
+    TestRequest call;
+    sign(call, "AKIDBOB", "bob's secret");
+    ASSERT_TRUE(identify(call).has_value());
+    EXPECT_EQ(keys_.size(), 1U);
+  }
+}
+
+TEST_F(Identify, RefusesAWrongSecret) {
+  TestRequest call;
+  sign(call, "AKIDALICE", "bob's secret");
+  expect_refused(call, Code::bad_signature, "does not match the signature you provided");
+}
+
+TEST_F(Identify, RefusesAnUnknownAccessKeyWhateverElseIsWrong) {
+  TestRequest call;
+  sign(call, "AKIDNOBODY", "any");
+  expect_refused(call, Code::unknown_access_key, "security token included in the request is invalid");
+  now_ += std::chrono::hours{1};
+  expect_refused(call, Code::unknown_access_key, "security token included in the request is invalid");
+  EXPECT_EQ(keys_.size(), 0U);
+}
+
+TEST_F(Identify, RefusesTheKeyThatStandsForUnknownOnes) {
+  // The stand-in is HMAC under an empty key, as anyone can read here; it must open nothing.
+  for (const std::string_view id : {"AKIDNOBODY", "AKIDALICE"}) {
+    for (const std::string_view day : {"20261121", "20261001"}) {
+      TestRequest call;
+      const std::string amz_date = std::string{day} + "T230507Z";
+      call.add("host", "gateway.example");
+      call.add("x-amz-date", amz_date);
+      const std::string scope = std::string{day} + "/us-east-1/bedrock/aws4_request";
+      const std::string text =
+          string_to_sign(amz_date, scope, canonical_request(call.request(), "host;x-amz-date"));
+      call.add("authorization",
+               "AWS4-HMAC-SHA256 Credential=" + std::string{id} + "/" + scope +
+                   ", SignedHeaders=host;x-amz-date, Signature=" + base::to_hex(base::HmacKey{""}.mac(text)));
+      EXPECT_FALSE(identify(call).has_value());
+    }
+  }
+}
+
+TEST_F(Identify, DoesNotKeepKeysOfOtherDays) {
+  TestRequest call;
+  sign(call, "AKIDALICE", "alice's secret");
+  now_ += std::chrono::days{2};
+  expect_refused(call, Code::expired_signature, "Signature expired");
+  EXPECT_EQ(keys_.size(), 0U);
+}
+
+TEST_F(Identify, RefusesAnotherServiceAndAnUnknownRegion) {
+  TestRequest call;
+  call.service = "bedrock-mantle";
+  sign(call, "AKIDALICE", "alice's secret");
+  expect_refused(call, Code::bad_signature, "'bedrock', not 'bedrock-mantle'");
+  TestRequest elsewhere;
+  elsewhere.region = "mars-north-1";
+  sign(elsewhere, "AKIDALICE", "alice's secret");
+  expect_refused(elsewhere, Code::bad_signature, "valid Region, not 'mars-north-1'");
+}
+
+TEST_F(Identify, RefusesABrokenAuthorization) {
+  TestRequest call;
+  call.add("authorization", "AWS4-HMAC-SHA256 Credential=AKIDALICE");
+  expect_refused(call, Code::incomplete_signature, "'SignedHeaders'");
+}
+
+TEST_F(Identify, TakesAnApiKeyAsBearerOrInItsOwnHeader) {
+  for (const auto& [name, value] :
+       {std::pair{"Authorization", "Bearer "}, {"authorization", "bearer   "}, {"X-Api-Key", ""}}) {
+    TestRequest call;
+    call.add(name, std::string{value} + std::string{api_key});
+    const auto identity = identify(call);
+    ASSERT_TRUE(identity.has_value()) << identity.error().message;
+    EXPECT_EQ(identity->source, domain::region_none);
+    EXPECT_EQ(identity->principal->user_name, "alice");
+    EXPECT_EQ(identity->principal->kind, domain::CredentialKind::api_key);
+    EXPECT_EQ(identity->principal->access_key_id, "");
+    EXPECT_EQ(identity->principal->key_id, "api:" + base::to_hex(base::sha256(api_key)).substr(0, 8));
+  }
+}
+
+TEST_F(Identify, RefusesAWrongApiKeyWithoutRepeatingIt) {
+  TestRequest call;
+  call.add("authorization", "Bearer pk-guess");
+  expect_refused(call, Code::bad_api_key, "API Key");
+  EXPECT_THAT(identify(call).error().message, testing::Not(HasSubstr("pk-guess")));
+}
+
+TEST_F(Identify, RefusesTheHashOfAnApiKey) {
+  TestRequest call;
+  call.add("x-api-key", base::to_hex(base::sha256(api_key)));
+  expect_refused(call, Code::bad_api_key, "API Key");
+}
+
+TEST_F(Identify, LooksAtAuthorizationBeforeApiKey) {
+  TestRequest call;
+  call.add("x-api-key", api_key);
+  sign(call, "AKIDBOB", "bob's secret");
+  const auto identity = identify(call);
+  ASSERT_TRUE(identity.has_value()) << identity.error().message;
+  EXPECT_EQ(identity->principal->user_name, "bob");
+}
+
+TEST_F(Identify, SaysWhatIsAcceptedWhenNothingWasSent) {
+  TestRequest call;
+  expect_refused(call, Code::missing_credentials, "x-api-key");
+  call.add("authorization", "Basic YTpi");
+  expect_refused(call, Code::missing_credentials, "Bearer");
+}
+
+TEST_F(Identify, RefusesTwoAuthorizationHeaders) {
+  TestRequest call;
+  call.add("authorization", "Bearer " + std::string{api_key});
+  call.add("Authorization", "Bearer other");
+  expect_refused(call, Code::missing_credentials, "only once");
+}
+
+TEST_F(Identify, LeavesOutAnApiKeyWhoseHashIsNotOne) {
+  config::Config config = two_tenants();
+  config.tenants[0].keys = {{.name = "carol", .api_key_sha256 = "abcd"},
+                            {.name = "dave", .api_key_sha256 = "no hex"}};
+  const Keyring keyring(config);
+  EXPECT_EQ(keyring.find("carol"), nullptr);
+  EXPECT_EQ(keyring.find("dave"), nullptr);
+}
+
+TEST_F(Identify, FindsAPrincipalByAnyOfItsNames) {
+  const domain::Principal* bob = keyring_.find("bob");
+  ASSERT_NE(bob, nullptr);
+  EXPECT_EQ(keyring_.find("AKIDBOB"), bob);
+  EXPECT_EQ(keyring_.find("arn:aws:iam::444455556666:user/bob"), bob);
+  EXPECT_EQ(keyring_.find("alice"), nullptr) << "two accounts have an alice";
+  const domain::Principal* by_key = keyring_.find("api:" + base::to_hex(base::sha256(api_key)).substr(0, 8));
+  ASSERT_NE(by_key, nullptr);
+  EXPECT_EQ(by_key->kind, domain::CredentialKind::api_key);
+  EXPECT_EQ(keyring_.find(""), nullptr);
+  EXPECT_EQ(keyring_.principals().size(), 4U);
+}
+
+TEST_F(Identify, FindsAUserWithTwoCredentialsByName) {
+  config::Config config = two_tenants();
+  config.tenants.pop_back();
+  const Keyring keyring(config);
+  const domain::Principal* alice = keyring.find("alice");
+  ASSERT_NE(alice, nullptr);
+  EXPECT_EQ(alice->arn, "arn:aws:iam::111122223333:user/alice");
+}
+
+}  // namespace
+}  // namespace portolan::identity
