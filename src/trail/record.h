@@ -2,8 +2,8 @@
 // One call's record: a CloudTrail event of type AwsApiCall, with our own fields under "portolan".
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 //
-// awsRegion is the source Region; additionalEventData.inferenceRegion is the Region that served and is present exactly
-// when one did. Prompts and completions are never in a record.
+// awsRegion is the source Region; additionalEventData.inferenceRegion is the Region that served and is present
+// exactly when one did. Prompts and completions are never in a record.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace portolan::trail {
 
 /// All that a record tells. Views must live until write_record returns.
 struct CallFacts {
-  std::string_view call_id;    // requestID and the reply's x-portolan-call-id
-  std::string_view event_id;   // unique per record
+  std::string_view call_id;   // requestID and the reply's x-portolan-call-id
+  std::string_view event_id;  // unique per record
   base::WallTime began{};
   base::Duration duration{};
   domain::Operation operation = domain::Operation::unknown;
@@ -29,30 +29,37 @@ struct CallFacts {
   std::string_view source_ip;
   std::string_view user_agent;
   std::string_view host_header;
-  std::string_view tls_version;                  // empty: plaintext
+  std::string_view tls_version;  // empty: plaintext
   std::string_view tls_cipher;
-  std::string_view http_version;                 // "1.1", "2"
-  std::string_view requested_model;              // as the caller wrote it, decoded
-  std::string_view profile_id;                   // resolved; empty when none
-  std::string_view profile_kind;                 // "geographic", "global", "application"
+  std::string_view http_version;     // "1.1", "2"
+  std::string_view requested_model;  // as the caller wrote it, decoded
+  std::string_view profile_id;       // resolved; empty when none
+  std::string_view profile_kind;     // "geographic", "global", "application"
   std::string_view model_id;
-  std::string_view sdk_invocation_id;            // amz-sdk-invocation-id: joins an SDK's own retries
+  std::string_view sdk_invocation_id;  // amz-sdk-invocation-id: joins an SDK's own retries
   bool stream = false;
-  const domain::Usage* usage = nullptr;          // null: none
+  const domain::Usage* usage = nullptr;  // null: none
   std::uint32_t input_tokens_estimated = 0;
   std::uint32_t output_tokens_max = 0;
-  const base::Error* error = nullptr;            // null: served
-  domain::Stage stage = domain::Stage::record;   // the stop that refused, when error is set
-  int status = 200;                              // what the caller was sent
-  domain::RegionMask allowed;                    // the grant
+  const base::Error* error = nullptr;           // null: served
+  domain::Stage stage = domain::Stage::record;  // the stop that refused, when error is set
+  int status = 200;                             // what the caller was sent
+  domain::RegionMask allowed;                   // the grant
   std::span<const domain::Attempt> attempts;
   std::string_view policy_version;
-  const domain::Catalog* catalog = nullptr;      // names the Regions of `allowed` and `attempts`
-  base::Duration first_byte{};                   // to the caller; zero when none was sent
+  const domain::Catalog* catalog = nullptr;  // names the Regions of `allowed` and `attempts`
+  base::Duration first_byte{};               // to the caller; zero when none was sent
 };
 
+/// How a call ended, as look-ups ask for it. denied: refused at stops 1 to 6 for a reason of the caller's, the
+/// operator's or our own; failed: at stops 7 to 9, or because no permitted Region could serve.
+enum class Outcome : std::uint8_t { served, denied, failed };
+std::string_view name(Outcome outcome);
+Outcome outcome_of(const CallFacts& facts);
+
 /// Appends the JSON object, one line without the line feed. errorCode is CloudTrail's: AccessDeniedException is
-/// written "AccessDenied". userAgent, errorMessage and the like are cut at 1 KiB.
+/// written "AccessDenied". Every text is cut at 1 KiB and may hold any bytes; no record grows beyond
+/// record_bytes_max (trail/segment.h).
 void write_record(const CallFacts& facts, std::string& out);
 
 }  // namespace portolan::trail

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The trail: every call's record, on stable storage before the answer ends.
 //
-// Records go into append-only segment files `DATA_DIR/trail/trail-NNNNNNNN.seg`. A segment opens with a format line; each
-// record is framed by its length and a CRC-32 over length and bytes, so that a torn end is told from a record. One
-// writer thread takes all records that wait, writes them in one append, syncs once (group commit) and reports them
-// durable together. At most one group is in the making at a time: the busier the gateway, the larger the group.
+// Records go into append-only segment files `DATA_DIR/trail/trail-NNNNNNNN.seg` (segment.h says how they look). One
+// writer takes all records that wait, writes them in one append, syncs once (group commit) and reports them durable
+// together. At most one group is in the making at a time: the busier the gateway, the larger the group.
 //
-// After a failed append or sync the trail is broken: every record from then on is refused (Code::unrecordable), for the
-// kernel may have dropped what it took. Reopening reads what is really there.
+// After a failed append or sync the trail is broken: every record from then on is refused (Code::unrecordable), for
+// the kernel may have dropped what it took. Reopening reads what is really there.
 #pragma once
 
 #include <atomic>
@@ -16,8 +15,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -31,73 +32,103 @@ namespace portolan::trail {
 /// reported durable.
 struct Entry {
   std::string json;
-  std::uint32_t reactor = 0;     // whom to wake; the trail does not look at it
-  void* waiter = nullptr;        // for the caller's use
-  bool failed = false;           // set before the report: the record is not durable
-  Entry* next = nullptr;         // the trail's queue
+  std::uint32_t reactor = 0;  // whom to wake; the trail does not look at it
+  void* waiter = nullptr;     // for the caller's use
+  bool failed = false;        // set before the report: the record is not durable
+  Entry* next = nullptr;      // the trail's queue
 };
 
 /// What opening an existing trail found.
 struct Recovery {
+  std::string last_segment;  // its path
   std::uint64_t records = 0;
   std::uint64_t segments = 0;
-  /// Bytes after the last whole record of the last segment: cut off and kept aside as trail-NNNNNNNN.torn.
+  /// Bytes after the last whole record of the last segment: cut off and kept aside, appended to
+  /// trail-NNNNNNNN.torn. No record among them was ever reported durable.
   std::uint64_t bytes_dropped = 0;
   std::string text() const;  // one line for the log
 };
 
 struct TrailOptions {
-  std::string directory;                       // DATA_DIR/trail
-  std::uint64_t segment_bytes = 64ull << 20;   // a new segment begins beyond this
-  std::uint32_t records_waiting_max = 100'000; // append() refuses beyond this
+  std::string directory;                        // DATA_DIR/trail
+  std::uint64_t segment_bytes = 64ull << 20;    // a new segment begins beyond this; at most 1 GiB
+  std::uint32_t records_waiting_max = 100'000;  // append() refuses beyond this
+  /// False: no writer thread; the owner calls write_waiting(). For simulation, where one seed rebuilds a run.
+  bool writer_thread = true;
 };
 
 class Trail {
  public:
-  /// Called on the writer thread with all entries of a group, in order, after the sync (or its failure).
+  /// Called by the writer with all entries of a group, in order, after the sync (or its failure). The entries are
+  /// the caller's again; wake each reactor once for a group.
   using Report = std::function<void(std::span<Entry*>)>;
 
-  /// Opens or creates the trail; damage anywhere but at the torn end of the last segment is Code::corrupt, naming file
-  /// and offset. Starts the writer thread.
+  /// Opens or creates the trail and starts the writer. Code::corrupt, naming file and offset, when records that
+  /// were durable are damaged: anywhere but at the torn end of the last segment. Code::disk when the disk says no
+  /// or another process has the trail open.
   static base::Result<std::unique_ptr<Trail>> open(TrailOptions options, world::Disk& disk, Report report);
   ~Trail();  // writes and reports what waits, then stops
 
-  /// Queues an entry. False when the trail is broken or too many wait: the entry will not be reported. Any thread;
-  /// never blocks on the disk.
+  /// Queues an entry. False when the trail is broken, too many wait, or the record is empty or longer than
+  /// record_bytes_max: the entry will not be reported. Any thread; never waits for the disk: one atomic exchange,
+  /// and a wake-up when the writer sleeps.
   bool append(Entry* entry);
-  /// Waits until all that was queued before is durable or refused.
+  /// Waits until all that was queued before is durable or refused. Any thread but the writer.
   void flush();
+  /// Writes and reports what waits, on this thread; false when nothing did. Only without a writer thread.
+  bool write_waiting();
 
   const Recovery& recovery() const { return recovery_; }
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
+  /// Why the trail is broken; nothing while it is not. Any thread.
+  std::optional<base::Error> failure() const;
   std::uint64_t records_durable() const { return records_durable_.load(std::memory_order_relaxed); }
   std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
 
  private:
+  struct Flush;
+
   Trail(TrailOptions options, world::Disk& disk, Report report);
+  std::string path(std::string_view name) const { return options_.directory + "/" + std::string(name); }
+
   base::Result<void> recover();
-  base::Result<void> begin_segment(std::uint64_t number);
-  base::Result<void> write_group(std::span<Entry*> group);
+  base::Result<void> check_closed_segment(std::uint32_t number);
+  base::Result<void> recover_last_segment(std::uint32_t number);
+  base::Result<void> cut_torn_end(world::File& segment, std::uint64_t size);
+  base::Result<void> begin_segment(std::uint32_t number);
+
+  void push(Entry* entry);
   void run();
+  bool sleep();
+  void write_batch();
+  void write_and_report(std::span<Entry*> group);
+  base::Result<void> write_group(std::span<Entry*> group);
 
   TrailOptions options_;
   world::Disk& disk_;
   Report report_;
   Recovery recovery_;
-  std::unique_ptr<void, void (*)(void*)> lock_{nullptr, nullptr};
+  std::unique_ptr<void, void (*)(void*)> lock_{nullptr, [](void*) {}};
+
+  // The writer's own.
   std::unique_ptr<world::File> segment_;
-  std::uint64_t segment_number_ = 0;
+  std::uint32_t segment_number_ = 0;
   std::uint64_t segment_size_ = 0;
   std::string buffer_;
+  std::vector<Entry*> batch_;
+  std::vector<Flush*> flushes_;
 
-  std::mutex mutex_;
+  // The queue: a stack, newest first, that appenders push to and the writer takes whole. `asleep_` at its bottom
+  // says that the writer sleeps; whoever replaces it wakes the writer.
+  Entry asleep_;
+  std::atomic<Entry*> queue_{nullptr};
+  std::atomic<std::uint32_t> waiting_{0};
+
+  mutable std::mutex mutex_;  // only for sleeping, flushing and failing
   std::condition_variable wake_;
-  std::condition_variable idle_;
-  Entry* first_ = nullptr;
-  Entry* last_ = nullptr;
-  std::uint32_t waiting_ = 0;
-  bool busy_ = false;
+  std::condition_variable flushed_;
   bool stop_ = false;
+  std::optional<base::Error> failure_;
   std::atomic<bool> broken_{false};
   std::atomic<std::uint64_t> records_durable_{0};
   std::atomic<std::uint64_t> groups_{0};
