@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/region_connection.h"
+
+#include <boost/asio/write.hpp>
+
+#include "sim/region_http1.h"
+#include "sim/region_http2.h"
+#include "sim/region_server.h"
+
+namespace portolan::sim {
+namespace {
+namespace asio = boost::asio;
+using boost::system::error_code;
+constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+}  // namespace
+
+RegionConnection::RegionConnection(asio::ip::tcp::socket socket, RegionServer& server)
+    : socket_(std::move(socket)), server_(server) {}
+
+void RegionConnection::start(bool silent) {
+  silent_ = silent;
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  read();
+}
+
+void RegionConnection::read() {
+  socket_.async_read_some(asio::buffer(in_), [self = shared_from_this()](error_code failure, std::size_t size) {
+    if (self->closed_) return;
+    if (failure) return self->close();
+    self->on_read(size);
+  });
+}
+
+void RegionConnection::on_read(std::size_t size) {
+  server_.counts().bytes_in += size;
+  std::string_view bytes{in_.data(), size};
+  if (!protocol_) {
+    preface_ += bytes;
+    bytes = preface_;
+    if (http2_preface.starts_with(bytes.substr(0, http2_preface.size()))) {
+      if (bytes.size() < http2_preface.size()) return read();
+      protocol_ = std::make_unique<RegionHttp2>(*this);
+    } else {
+      protocol_ = std::make_unique<RegionHttp1>(*this);
+    }
+  }
+  const bool understood = closing_ || protocol_->receive(bytes);
+  if (closed_) return;
+  if (!understood) {
+    close_when_sent();
+    if (closed_) return;
+  }
+  read();
+}
+
+void RegionConnection::flush() {
+  if (silent_ || closed_ || !writing_.empty()) return;
+  if (queued_.empty()) {
+    if (closing_) close();
+    return;
+  }
+  writing_.swap(queued_);
+  asio::async_write(socket_, asio::buffer(writing_),
+                    [self = shared_from_this()](error_code failure, std::size_t size) {
+                      self->server_.counts().bytes_out += size;
+                      self->writing_.clear();
+                      if (self->closed_) return;
+                      if (failure) return self->close();
+                      self->flush();
+                    });
+}
+
+void RegionConnection::close_when_sent() {
+  closing_ = true;
+  flush();
+}
+
+void RegionConnection::reset() {
+  if (closed_) return;
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  close();
+}
+
+void RegionConnection::set_silent(bool silent) {
+  silent_ = silent;
+  if (!silent) flush();
+}
+
+void RegionConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+  if (protocol_) protocol_->abandon();
+  server_.forget(*this);
+}
+
+}  // namespace portolan::sim
