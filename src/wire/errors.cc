@@ -9,7 +9,6 @@
 #include <simdjson.h>
 
 #include "base/bytes.h"
-#include "wire/event_stream.h"
 #include "wire/sse.h"
 
 namespace portolan::wire {
@@ -207,6 +206,13 @@ base::Error upstream_error(int status, const Headers& headers, std::string_view 
   std::string message(base::cut_text(said.message, message_bytes_max));
   if (message.empty()) message = fmt::format("the Region answered with status {} and no message", status);
   return base::error(code, std::move(message), retry_after(headers));
+}
+
+base::Error stream_exception(const Frame& frame) {
+  simdjson::dom::parser parser;
+  std::string message(base::cut_text(read_error_body(parser, frame.payload).message, message_bytes_max));
+  if (message.empty()) message = fmt::format("the Region ended the stream with {} and no message", frame.type);
+  return base::error(exception_code(frame.type), std::move(message));
 }
 
 base::Code exception_code(std::string_view exception_type) {

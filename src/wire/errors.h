@@ -9,6 +9,7 @@
 #include "base/json_text.h"
 #include "base/result.h"
 #include "domain/call.h"
+#include "wire/event_stream.h"
 #include "wire/http.h"
 
 namespace portolan::wire {
@@ -34,6 +35,9 @@ void append_stream_error(std::string& out, const base::Error& error, domain::Dia
 /// read, up to a day. The message is the Region's own, bounded to 1 KiB. A status that is no error gives
 /// Code::upstream_malformed.
 base::Error upstream_error(int status, const Headers& headers, std::string_view body);
+
+/// What a frame that is no event means: an exception or an error in a Region's event stream. The message as above.
+base::Error stream_exception(const Frame& frame);
 
 /// Bedrock's camelCase exception name in an event stream, as a Code.
 base::Code exception_code(std::string_view exception_type);
