@@ -85,6 +85,8 @@ struct Grant {
 struct Reservation {
   std::uint16_t tenant_index = 0;
   std::uint64_t tokens_reserved = 0;
+  base::Instant reserved_at{};
+  base::Duration refill{};  // how long what the tokens meter holds takes to refill; zero when that limit is off
   bool held = false;
 };
 
