@@ -62,7 +62,12 @@ std::uint32_t crc32(Bytes bytes, std::uint32_t seed = 0);
 /// True when equal; takes the same time wherever they differ. For credentials.
 bool equal_constant_time(std::string_view a, std::string_view b);
 
-/// Case-insensitive ASCII comparison (header names).
-bool iequals(std::string_view a, std::string_view b);
+/// Same length assumed; the slow part of iequals.
+bool iequals_same_size(const char* a, const char* b, std::size_t size);
+
+/// Case-insensitive ASCII comparison (header names). Inline as far as it decides most pairs: by their length.
+inline bool iequals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && iequals_same_size(a.data(), b.data(), a.size());
+}
 
 }  // namespace portolan::base

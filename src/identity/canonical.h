@@ -145,6 +145,10 @@ void append_canonical_value(Sink& sink, std::string_view value) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!value.empty() && blank(value.front())) value.remove_prefix(1);
   while (!value.empty() && blank(value.back())) value.remove_suffix(1);
+  if (value.find("  ") == std::string_view::npos && value.find('\t') == std::string_view::npos) {
+    sink.append(value);  // as nearly all values are
+    return;
+  }
   while (!value.empty()) {
     const std::size_t run = std::min(value.find_first_of(" \t"), value.size());
     sink.append(value.substr(0, run));
