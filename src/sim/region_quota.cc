@@ -8,7 +8,6 @@ namespace portolan::sim {
 namespace {
 
 constexpr base::Duration minute = std::chrono::minutes{1};
-constexpr base::Duration slot_length = std::chrono::milliseconds{100};
 
 base::Instant floor_to(base::Instant at, base::Duration step) {
   return at - at.time_since_epoch() % step;
@@ -54,7 +53,7 @@ void RegionMeter::advance(base::Instant now) {
       return;
     }
     case RefillLaw::sliding:
-      while (!slots_.empty() && slots_.front().begins + minute <= now) {
+      while (!slots_.empty() && slots_.front().at + minute <= now) {
         used_ -= slots_.front().amount;
         slots_.pop_front();
       }
@@ -74,8 +73,7 @@ void RegionMeter::advance(base::Instant now) {
 void RegionMeter::charge(std::int64_t amount, base::Instant at) {
   used_ += amount;
   if (law_ != RefillLaw::sliding) return;
-  const base::Instant begins = floor_to(at, slot_length);
-  if (slots_.empty() || slots_.back().begins < begins) slots_.push_back({begins, 0});
+  if (slots_.empty() || slots_.back().at < at) slots_.push_back({at, 0});
   slots_.back().amount += amount;
 }
 
@@ -105,9 +103,8 @@ void RegionMeter::settle(std::uint64_t held, std::uint64_t used, base::Instant t
       if (taken_at >= advanced_to_) used_ += difference;
       return;
     case RefillLaw::sliding: {
-      const base::Instant begins = floor_to(taken_at, slot_length);
-      const auto slot = std::ranges::lower_bound(slots_, begins, {}, &Slot::begins);
-      if (slot == slots_.end() || slot->begins != begins) return;
+      const auto slot = std::ranges::lower_bound(slots_, taken_at, {}, &Slot::at);
+      if (slot == slots_.end() || slot->at != taken_at) return;
       slot->amount += difference;
       used_ += difference;
       return;

@@ -18,7 +18,7 @@ namespace portolan::sim {
 
 enum class RefillLaw : std::uint8_t {
   bucket,   // a minute's worth at most, refilled continuously
-  sliding,  // what was taken in the last 60 s (in steps of 100 ms) counts
+  sliding,  // what was taken in the last 60 s counts
   fixed,    // the count starts anew at each full minute of the world clock; debt is carried over
 };
 std::string_view name(RefillLaw law);
@@ -46,7 +46,7 @@ class RegionMeter {
 
  private:
   struct Slot {
-    base::Instant begins;
+    base::Instant at;
     std::int64_t amount;
   };
 
@@ -57,7 +57,7 @@ class RegionMeter {
   std::int64_t limit_;
   std::int64_t used_ = 0;        // sliding: the sum of slots_; fixed: in this window; bucket: limit − balance
   base::Instant advanced_to_{};  // bucket: refilled up to here; fixed: the start of the window
-  std::deque<Slot> slots_;       // sliding only; at most 601
+  std::deque<Slot> slots_;       // sliding only; one for each amount of the last minute, so at most limit_ + debts
 };
 
 }  // namespace portolan::sim
