@@ -3,12 +3,12 @@
 //
 // load() reads the whole file and reports every mistake in one pass, each as
 //   file:line:column path: what is wrong, what is allowed, what to do
-// Unknown keys are errors with a suggestion. Secrets appear in the file only as references (env:NAME, file:PATH) unless
-// `dev: true`; load() resolves them, so a Config holds secrets and is never printed or logged.
+// Unknown keys are errors with a suggestion. Secrets appear in the file only as references (env:NAME, file:PATH)
+// unless `dev: true`; load() resolves them, so a Config holds secrets and is never printed or logged.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,20 +21,23 @@
 namespace portolan::config {
 
 struct Tls {
-  std::uint16_t port = 0;
+  std::uint16_t port = 8443;
   std::string certificate_file;
   std::string private_key_file;
 };
 
 struct Listen {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;
+  std::uint16_t port = 8080;  // 0: any free one
+  bool allow_plaintext =
+      false;  // must be true to listen beyond loopback, where the plaintext port can be overheard
   std::optional<Tls> tls;
 };
 
 struct Admin {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8081;
+  std::uint16_t port = 8081;     // 0: any free one
+  bool allow_plaintext = false;  // as for Listen: the admin key would cross the network in the clear
 };
 
 /// Limits at the edge. Bedrock's own body limit is 25,000,000 bytes.
@@ -47,26 +50,27 @@ struct Limits {
 /// Every wait of a call, in world time.
 struct Deadlines {
   base::Duration connect = base::seconds{1};
-  base::Duration first_byte = base::seconds{30};   // from sending an attempt to the first byte of its answer
-  base::Duration chunk = base::seconds{60};        // between two pieces of a stream
-  base::Duration total = base::seconds{600};       // the whole call
-  base::Duration head = base::seconds{10};         // a caller's request head and body, once begun
-  base::Duration idle = base::seconds{350};        // a caller's connection between calls (AWS's NAT drops at 350 s)
-  base::Duration drain = base::seconds{30};        // after SIGTERM, for calls in flight
+  base::Duration first_byte = base::seconds{30};  // from sending an attempt to the first byte of its answer
+  base::Duration chunk = base::seconds{60};       // between two pieces of a stream
+  base::Duration total = base::seconds{600};      // the whole call
+  base::Duration head = base::seconds{10};        // a caller's request head and body, once begun
+  base::Duration idle = base::seconds{350};       // a caller's connection between calls (AWS's NAT drops at 350 s)
+  base::Duration drain = base::seconds{30};       // after SIGTERM, for calls in flight
 };
 
 /// How failures move a call on. attempts_max counts the first try.
 struct Retry {
   unsigned attempts_max = 4;
   unsigned budget_percent = 20;  // retries allowed per hundred calls begun, beyond one for each call in flight
-  base::Duration backoff_base = base::milliseconds{20};  // full jitter: uniform in [0, min(cap, base·2^n)], same Region only
+  base::Duration backoff_base =
+      base::milliseconds{20};  // full jitter: uniform in [0, min(cap, base·2^n)], same Region only
   base::Duration backoff_cap = base::seconds{1};
 };
 
 /// A destination and how to reach it.
 struct Endpoint {
   domain::RegionIndex region = domain::region_none;
-  std::string host;       // IPv4 or IPv6 literal or name
+  std::string host;  // IPv4 or IPv6 literal or name
   std::uint16_t port = 0;
   bool tls = false;
   std::string host_header;  // host:port as it is signed
@@ -81,17 +85,17 @@ struct Account {
 };
 
 struct Key {
-  std::string name;  // the user name in ARNs and records
+  std::string name;               // the user name in ARNs and records
   std::string access_key_id;      // SigV4; empty when this is an API key
   std::string secret_access_key;  // SigV4
-  std::string api_key_sha256;     // hex; the key itself is never stored
+  std::string api_key_sha256;     // lower-case hex; the key itself is never stored
 };
 
 struct Tenant {
   std::string name;
-  std::string account_id;             // 12 digits, used in ARNs
-  std::vector<std::string> profiles;  // globs over profile ids ("us.*"); empty: every profile
-  std::vector<std::string> regions;   // empty: every Region; else destinations are narrowed to these
+  std::string account_id;                 // 12 digits, used in ARNs
+  std::vector<std::string> profiles;      // globs over profile ids ("us.*"); empty: every profile
+  std::vector<std::string> regions;       // empty: every Region; else destinations are narrowed to these
   std::uint64_t requests_per_minute = 0;  // 0: unlimited
   std::uint64_t tokens_per_minute = 0;    // 0: unlimited
   std::vector<Key> keys;

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// To add a setting: a member with its default in config.h, a line with its bounds and its sentence here. Reader,
+// error texts, JSON Schema and reference page follow.
+#include "config/settings.h"
+
+#include <limits>
+
+#include "domain/call.h"
+
+namespace portolan::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Bounds port_or_any{0, 65535};
+constexpr Bounds any_rate{0, 1'000'000'000'000};
+constexpr Bounds region_count{1, domain::regions_max};
+constexpr std::int64_t entries_max = 10'000;
+
+Section<Listen> listen() {
+  Section<Tls> tls;
+  tls.whole("port", &Tls::port, port_or_any, "Port for TLS; 0 takes any free one.");
+  tls.text("certificate", &Tls::certificate_file, file_path, "Certificate chain in PEM, the server's own first.");
+  tls.required();
+  tls.text("private_key", &Tls::private_key_file, file_path, "Private key of the certificate, in PEM.");
+  tls.required();
+
+  Section<Listen> listen;
+  listen.text("address", &Listen::address, ip_address, "Address to listen on for callers.");
+  listen.whole("port", &Listen::port, port_or_any, "Plaintext port, HTTP/1.1 and h2c; 0 takes any free one.");
+  listen.flag("allow_plaintext", &Listen::allow_plaintext,
+              "Must be true to open the plaintext port beyond loopback, where prompts can be overheard.");
+  listen.section("tls", &Listen::tls, tls, "A TLS port beside the plaintext one, HTTP/1.1 and HTTP/2 by ALPN.");
+  return listen;
+}
+
+Section<Admin> admin() {
+  Section<Admin> admin;
+  admin.text("address", &Admin::address, ip_address, "Address to listen on for operators.");
+  admin.whole("port", &Admin::port, port_or_any,
+              "Port for /healthz, /readyz, /metrics and the API; 0 takes any free one.");
+  admin.flag("allow_plaintext", &Admin::allow_plaintext,
+             "Must be true to open the admin port beyond loopback, where its key can be overheard.");
+  return admin;
+}
+
+Section<Limits> limits() {
+  Section<Limits> limits;
+  limits.size("head_bytes_max", &Limits::head_bytes_max, {1 << 10, 1 << 20}, "The largest request head.");
+  limits.size("body_bytes_max", &Limits::body_bytes_max, {1 << 10, 1 << 30},
+              "The largest request body; Bedrock's own limit is 25MB.");
+  limits.whole("connections_max", &Limits::connections_max, {1, 1'000'000}, "Open connections of callers.");
+  return limits;
+}
+
+Section<Deadlines> deadlines() {
+  Section<Deadlines> deadlines;
+  deadlines.duration("connect", &Deadlines::connect, 1ms, 1min, "Opening a connection to a Region.");
+  deadlines.duration(
+      "first_byte", &Deadlines::first_byte, 1ms, 1h,
+      "From sending an attempt to the first byte of its answer; then the call moves to another Region.");
+  deadlines.duration("chunk", &Deadlines::chunk, 1ms, 1h, "Between two pieces of a stream.");
+  deadlines.duration("total", &Deadlines::total, 1ms, 24h, "The whole call, with all its attempts.");
+  deadlines.duration("head", &Deadlines::head, 1ms, 1h, "A caller's request, from its first byte to its last.");
+  deadlines.duration("idle", &Deadlines::idle, 1ms, 24h,
+                     "A caller's connection between calls. AWS's network drops idle connections after 350s.");
+  deadlines.duration("drain", &Deadlines::drain, 0ms, 24h, "For calls in flight, after the signal to stop.");
+  return deadlines;
+}
+
+Section<Retry> retry() {
+  Section<Retry> retry;
+  retry.whole("attempts_max", &Retry::attempts_max, {1, domain::attempts_max},
+              "Attempts for one call, the first included.");
+  retry.whole("budget_percent", &Retry::budget_percent, {0, 100},
+              "Retries for each hundred calls, so that an outage is not multiplied.");
+  retry.duration("backoff_base", &Retry::backoff_base, 1ms, 1min,
+                 "First wait before the same Region is tried again; doubles each time, with full jitter.");
+  retry.duration("backoff_cap", &Retry::backoff_cap, 1ms, 10min, "The longest such wait.");
+  return retry;
+}
+
+Section<Account> account() {
+  Section<Account> account;
+  account.text("name", &Account::name, name_text, "A name for records and metrics.");
+  account.required();
+  account.text("account_id", &Account::account_id, account_number, "The account's 12 digits.");
+  account.required();
+  account.text("access_key_id", &Account::access_key_id, access_key, "Access key that signs calls to the Regions.");
+  account.required();
+  account.secret("secret_access_key", &Account::secret_access_key, "Its secret, as a reference.");
+  account.required();
+  return account;
+}
+
+Section<Endpoint> endpoint() {
+  Section<Endpoint> endpoint;
+  endpoint.custom({.key = "endpoint", .says = "Where the Region answers.", .format = &endpoint_url},
+                  [](Reader& reader, const Place& place, const Setting& setting, Endpoint& out) {
+                    std::string text;
+                    if (!reader.text(place, *setting.format, text)) return;
+                    Url url = *parse_endpoint(text);
+                    out.host = std::move(url.host);
+                    out.port = url.port;
+                    out.tls = url.tls;
+                    out.host_header = std::move(url.authority);
+                  });
+  endpoint.required();
+  return endpoint;
+}
+
+Section<domain::ProfileDefinition> profile() {
+  using domain::ProfileDefinition;
+  Section<ProfileDefinition> profile;
+  profile.text("id", &ProfileDefinition::id, profile_id, "What callers write as the model.");
+  profile.required();
+  profile.text("name", &ProfileDefinition::name, any_text, "A name for people; the id when absent.");
+  profile.text("model", &ProfileDefinition::model_id, model_id, "The model that it runs.");
+  profile.required();
+  profile.texts("sources", &ProfileDefinition::sources, region_name, region_count,
+                "Regions where it can be called; its destinations when absent.");
+  profile.texts("destinations", &ProfileDefinition::destinations, region_name, region_count,
+                "Regions that may serve it.");
+  profile.required();
+  return profile;
+}
+
+Section<Key> key() {
+  Section<Key> key;
+  key.text("name", &Key::name, name_text, "The user name in ARNs and records.");
+  key.required();
+  key.text("access_key_id", &Key::access_key_id, access_key, "For SigV4; with secret_access_key.");
+  key.secret("secret_access_key", &Key::secret_access_key, "For SigV4, as a reference.");
+  key.text("api_key_sha256", &Key::api_key_sha256, sha256_hex,
+           "For an API key instead: the SHA-256 of the key, which itself is never stored.");
+  return key;
+}
+
+Section<Tenant> tenant() {
+  Section<Tenant> quota;
+  quota.whole("requests_per_minute", &Tenant::requests_per_minute, any_rate, "Calls a minute; 0 is unlimited.");
+  quota.whole("tokens_per_minute", &Tenant::tokens_per_minute, any_rate,
+              "Tokens a minute, counted as Bedrock counts its quotas; 0 is unlimited.");
+
+  Section<Tenant> tenant;
+  tenant.text("name", &Tenant::name, name_text, "Team, application or customer.");
+  tenant.required();
+  tenant.text("account_id", &Tenant::account_id, account_number, "12 digits that stand for it in ARNs.");
+  tenant.required();
+  tenant.texts("profiles", &Tenant::profiles, profile_glob, {1, entries_max},
+               "Profiles that it may call; every profile when absent.");
+  tenant.texts("regions", &Tenant::regions, region_name, region_count,
+               "Regions that may serve it; every Region when absent.");
+  tenant.group("quota", quota, "What it may use.");
+  tenant.sections("keys", &Tenant::keys, key(), {1, entries_max}, "Its credentials.");
+  return tenant;
+}
+
+void read_endpoints(Reader& reader, const Place& place, const Setting& setting, Draft& out,
+                    const Section<Endpoint>& inside) {
+  if (!reader.mapping(place, &setting)) return;
+  for (std::size_t i = 0; i < place.node->keys.size(); ++i) {
+    const Node& name = place.node->keys[i];
+    std::string region;
+    if (!reader.text({&name, place.path}, region_name, region)) continue;
+    Endpoint endpoint{.region = reader.catalog().find_region(region)};
+    const Place value{&place.node->items[i], place.path + "." + region};
+    for (const Endpoint& earlier : out.endpoints)
+      if (earlier.region == endpoint.region)
+        reader.wrong({&name, value.path}, "this Region stands here twice; keep one");
+    inside.read(reader, value, endpoint);
+    out.endpoints.push_back(std::move(endpoint));
+  }
+}
+
+Section<Draft> everything() {
+  Section<Draft> all;
+  all.whole("version", &Draft::version, {1, 1}, "Version of this format.");
+  all.flag("dev", &Draft::dev, "For trials only: secrets may stand in this file.");
+  all.text("data_dir", &Draft::data_dir, file_path, "Folder for the trail, the admin key and other state.");
+  all.region("source_region", &Draft::source_region, "Source Region of calls whose credential names none.");
+  all.required();
+  all.section("listen", &Draft::listen, listen(), "Where callers reach the gateway.");
+  all.section("admin", &Draft::admin, admin(), "Where operators reach it.");
+  all.whole("reactors", &Draft::reactors, {0, 256}, "Threads that serve calls; 0 takes one for each core.");
+  all.section("limits", &Draft::limits, limits(), "Limits at the edge.");
+  all.section("deadlines", &Draft::deadlines, deadlines(), "Every wait of a call.");
+  all.section("retry", &Draft::retry, retry(), "How failures move a call on.");
+  all.section("account", &Draft::account, account(),
+              "The provider account that calls to the Regions are signed with.");
+  all.required();
+  const Section<Endpoint> inside = endpoint();
+  all.custom({.key = "regions",
+              .type = Type::by_region,
+              .says = "How each destination Region is reached.",
+              .bounds = region_count,
+              .inside = inside.settings()},
+             [inside](Reader& reader, const Place& place, const Setting& setting, Draft& out) {
+               read_endpoints(reader, place, setting, out, inside);
+             });
+  all.required();
+  all.sections("profiles", &Draft::profiles, profile(), {0, 1000}, "Inference profiles beside the shipped ones.");
+  all.sections("tenants", &Draft::tenants, tenant(), {1, entries_max}, "Who may call, and what.");
+  all.required();
+  return all;
+}
+
+}  // namespace
+
+const Section<Draft>& settings() {
+  static const Section<Draft> all = everything();
+  return all;
+}
+
+}  // namespace portolan::config
