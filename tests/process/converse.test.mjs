@@ -135,11 +135,13 @@ for (const [handler, makeClient] of Object.entries(handlers)) {
     }
 
     test("an inference profile's ARN serves as a model id", async () => {
-      const arn = `arn:aws:bedrock:${portolan.sourceRegion}:111122223333:inference-profile/${usProfile}`;
-      const profiles = await portolan.trail("--limit", 1);
-      const account = profiles[0].userIdentity.accountId;
-      const reply = await operations.Converse(makeClient(), arn.replace("111122223333", account));
-      assert.ok(usDestinations.includes(reply.portolan.inferenceRegion));
+      const client = makeClient();
+      const byId = await operations.Converse(client, usProfile);
+      const { accountId } = (await portolan.record(byId.portolan.callId)).userIdentity;
+      const arn = `arn:aws:bedrock:${portolan.sourceRegion}:${accountId}:inference-profile/${usProfile}`;
+      const byArn = await operations.Converse(client, arn);
+      assert.equal(byArn.text, byId.text);
+      assert.equal((await portolan.record(byArn.portolan.callId)).requestParameters.modelId, arn);
     });
   });
 }

@@ -110,7 +110,7 @@ describe(`${callers} streams at once`, () => {
     let connections = 0;
     for (const [region, count] of await portolan.counts()) {
       if (usDestinations.includes(region)) connections += count.connections;
-      else assert.deepEqual([count.connections, count.bytes_in], [0, 0], region);
+      else assert.deepEqual([count.connections, count.bytesIn], [0, 0], region);
     }
     assert.ok(connections > 0);
   });

@@ -105,10 +105,10 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** The demonstration: sandbox Regions, gateway and a demo configuration. */
 export class Portolan {
   /** Starts `portolan up --json` and waits for its line. */
-  static async up({ timeScale, dataDir, args = [] } = {}) {
+  static async up({ timeScale, dataDir, port = 0, adminPort = 0, args = [] } = {}) {
     const ownDataDir = dataDir === undefined;
     const directory = dataDir ?? (await mkdtemp(path.join(tmpdir(), "portolan-test-")));
-    const command = ["up", "--json", "--port", "0", "--admin-port", "0", "--data-dir", directory];
+    const command = ["up", "--json", "--port", `${port}`, "--admin-port", `${adminPort}`, "--data-dir", directory];
     if (timeScale !== undefined) command.push("--time-scale", String(timeScale));
     const running = new Running([...command, ...args]);
     try {
@@ -208,10 +208,20 @@ export class Portolan {
     return lines(stdout);
   }
 
-  /** Region → what that Region saw, by its own count. */
+  /** Region → what that Region saw with its own eyes: { calls, connections, bytesIn }. */
   async counts() {
     const values = await this.json(["sandbox", "counts", "--json"]);
-    return new Map(values.map((count) => [count.region, count]));
+    const sum = (numbers) => Object.values(numbers).reduce((total, number) => total + number, 0);
+    return new Map(
+      values.map((seen) => [
+        seen.region,
+        {
+          calls: sum(Object.values(seen.requests).map(sum)),
+          connections: seen.connections_accepted,
+          bytesIn: seen.bytes_in,
+        },
+      ]),
+    );
   }
 
   async fault(region, kind, ...rest) {
