@@ -2,6 +2,8 @@
 // The trail under power loss: what it reported durable is there afterwards, in order, once; nothing is there that
 // was not appended; and it says what it dropped.
 #include <atomic>
+#include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
@@ -16,7 +18,11 @@ namespace portolan::sim {
 namespace {
 
 constexpr char directory[] = "data/trail";
-constexpr int crash_points = 1000;
+// ./dev sim asks for more.
+const std::uint64_t crash_points = [] {
+  const char* wanted = std::getenv("PORTOLAN_CRASH_POINTS");
+  return wanted == nullptr ? 1000 : std::strtoull(wanted, nullptr, 10);
+}();
 
 std::vector<std::string> records_in(world::Disk& disk) {
   std::vector<std::string> records;
