@@ -94,6 +94,15 @@ describe("the answer", () => {
     assert.ok(answers[0].text.length > 24);
   });
 
+  test("is the one that the Region gives when it is asked itself", async () => {
+    const through = await operations.ConverseStream(portolan.runtime(), globalProfile);
+    const straight = await portolan.straightTo(through.portolan.inferenceRegion);
+    const itself = await operations.Converse(straight, model);
+    assert.equal(through.text, itself.text);
+    assert.deepEqual(through.usage, itself.usage);
+    assert.equal(through.stop, itself.stop);
+  });
+
   test("stops at maxTokens and says so", async () => {
     const request = ask(usProfile);
     request.inferenceConfig.maxTokens = 5;

@@ -3,8 +3,9 @@
 //
 // The binary is PORTOLAN_BIN, else build/release/portolan. Each test file starts its own on free ports with a data
 // directory of its own; nothing is shared between files.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +21,9 @@ export const model = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 export const usProfile = `us.${model}`;
 export const globalProfile = `global.${model}`;
 export const usDestinations = ["us-east-1", "us-east-2", "us-west-2"];
+
+/** What an attempt of the demonstration may stay silent, in world time. */
+export const firstByteLimitMs = 2_000;
 
 const startLimitMs = 60_000;
 export const stopLimitMs = 5_000;
@@ -165,6 +169,20 @@ export class Portolan {
     return this.runtime({ requestHandler: new NodeHttpHandler(), ...options });
   }
 
+  /** A client that asks a sandbox Region itself, past the gateway, as the gateway would. */
+  async straightTo(region) {
+    const configuration = await readFile(path.join(this.dataDir, "portolan.yaml"), "utf8");
+    const find = (pattern) => configuration.match(pattern)?.[1] ?? assert.fail(`${pattern} is not in portolan.yaml`);
+    return this.runtime({
+      endpoint: find(new RegExp(`^  ${region}: \\{endpoint: "([^"]+)"`, "m")),
+      region,
+      credentials: {
+        accessKeyId: find(/^account: .*access_key_id: ([^,]+),/m),
+        secretAccessKey: find(/^account: .*secret_access_key: ([^}]+)\}/m),
+      },
+    });
+  }
+
   control(options = {}) {
     return this.#keep(
       new BedrockClient({ endpoint: this.gateway, region: this.sourceRegion, credentials: this.credentials, ...options }),
@@ -210,11 +228,11 @@ export class Portolan {
 
   /** Region → what that Region saw with its own eyes: { calls, connections, bytesIn }. */
   async counts() {
-    const values = await this.json(["sandbox", "counts", "--json"]);
+    const [{ regions }] = await this.json(["sandbox", "counts", "--json"]);
     const sum = (numbers) => Object.values(numbers).reduce((total, number) => total + number, 0);
     return new Map(
-      values.map((seen) => [
-        seen.region,
+      Object.entries(regions).map(([region, seen]) => [
+        region,
         {
           calls: sum(Object.values(seen.requests).map(sum)),
           connections: seen.connections_accepted,
@@ -230,6 +248,15 @@ export class Portolan {
 
   async clear(region) {
     await this.json(["sandbox", "clear", ...(region ? [region] : [])]);
+  }
+
+  /** What would happen to a call: { allowed, status, error_code, first_region, regions, verdicts }. */
+  async explain(...question) {
+    const { code, stdout, stderr } = await this.cli(["explain", "--json", ...question.map(String)]);
+    const [answer] = lines(stdout);
+    assert.ok(answer, `explain ${question.join(" ")}: ${stderr}`);
+    assert.equal(code, answer.allowed ? 0 : 1);
+    return answer;
   }
 
   /** Records, newest first. */
