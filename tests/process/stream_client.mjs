@@ -42,6 +42,7 @@ export function converse(portolan, { modelId, text, stream = true, maxTokens = 4
   });
   return new Promise((resolve) => {
     const end = (error) => {
+      if (result.durationMs !== null) return; // "close" follows "end"
       result.error ??= error ?? null;
       result.durationMs = performance.now() - begun;
       resolve(result);
