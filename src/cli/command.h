@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of `portolan`, one file each. add_… declares a command and its options on the application; when the
+// command line names it, its callback runs it and leaves the exit code in `exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace portolan::cli {
+
+/// Exit codes, the same for every command.
+enum Exit : int {
+  done = 0,         // done, allowed, passed
+  finding = 1,      // denied, a finding, a failed expectation
+  usage = 2,        // the command line or the configuration is wrong
+  unreachable = 3,  // no gateway answered
+};
+
+void add_up(CLI::App& app, int& exit_code);
+void add_serve(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
+void add_explain(CLI::App& app, int& exit_code);
+void add_trail(CLI::App& app, int& exit_code);
+void add_sandbox(CLI::App& app, int& exit_code);
+void add_load(CLI::App& app, int& exit_code);
+
+/// Prints "portolan: …" to stderr and returns the exit code that the error stands for.
+int report(const base::Error& error);
+int report(Exit exit, std::string_view message);
+
+/// One line to stderr with the time: what the running gateway has to say. Never a secret, never a prompt.
+void log(std::string_view line);
+
+}  // namespace portolan::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/configuration.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "cli/process_secrets.h"
+
+namespace portolan::cli {
+
+base::Result<std::string> read_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return base::fail(base::Code::usage, path + ": " + std::strerror(errno));
+  return std::string{std::istreambuf_iterator<char>(stream), {}};
+}
+
+base::Result<config::Config> read_configuration(const std::string& path) {
+  TRY(const std::string text, read_text(path));
+  config::Loaded loaded = config::load(text, path, ProcessSecrets{});
+  if (loaded.config) return std::move(*loaded.config);
+  std::string message = path + " is not used: " + std::to_string(loaded.mistakes.size()) +
+                        (loaded.mistakes.size() == 1 ? " mistake" : " mistakes");
+  for (const config::Mistake& mistake : loaded.mistakes) message += "\n  " + mistake.text();
+  return base::fail(base::Code::config_invalid, std::move(message));
+}
+
+}  // namespace portolan::cli

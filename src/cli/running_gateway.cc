@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/running_gateway.h"
+
+#include <charconv>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <openssl/rand.h>
+#include <signal.h>
+
+#include "cli/command.h"
+#include "trail/lookup.h"
+#include "wire/target.h"
+
+namespace portolan::cli {
+
+using base::Code;
+using base::Result;
+using control::AdminReply;
+using control::AdminRequest;
+
+namespace {
+
+std::string with_port(const std::string& address, std::uint16_t port) {
+  // A wildcard address is where one listens, not where one connects.
+  const std::string host = address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "::1" : address;
+  return fmt::format("http://{}:{}", host.find(':') != std::string::npos ? "[" + host + "]" : host, port);
+}
+
+AdminReply explain(gateway::Gateway& gateway, const AdminRequest& request) {
+  const auto asked = nlohmann::json::parse(request.body, nullptr, false);
+  if (!asked.is_object()) return control::admin_error(400, "a JSON object is expected");
+  gateway::Hypothesis hypothesis;
+  try {
+    hypothesis.principal = asked.value("principal", "");
+    hypothesis.model = asked.value("model", "");
+    hypothesis.source_region = asked.value("source_region", "");
+    hypothesis.input_tokens = asked.value("input_tokens", 0u);
+    hypothesis.output_tokens_max = asked.value("output_tokens_max", 0u);
+    hypothesis.stream = asked.value("stream", false);
+  } catch (const nlohmann::json::exception& e) {
+    return control::admin_error(400, e.what());
+  }
+  if (hypothesis.principal.empty() || hypothesis.model.empty())
+    return control::admin_error(400, "principal and model are needed");
+  const gateway::Explanation explanation = gateway.explain(hypothesis);
+  nlohmann::ordered_json verdicts = nlohmann::ordered_json::array();
+  for (const domain::Verdict& verdict : explanation.verdicts)
+    verdicts.push_back(
+        {{"stop", domain::name(verdict.stage)}, {"passed", verdict.passed}, {"detail", verdict.detail}});
+  const nlohmann::ordered_json answer{
+      {"allowed", explanation.allowed},       {"status", explanation.status},
+      {"error_code", explanation.error_code}, {"first_region", explanation.first_region},
+      {"regions", explanation.regions},       {"verdicts", std::move(verdicts)}};
+  return {.status = 200, .content_type = "application/json", .body = answer.dump()};
+}
+
+AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminRequest& request) {
+  trail::Filter filter;
+  const auto value = [&](std::string_view name) { return wire::query_value(request.query, name); };
+  filter.principal = value("principal");
+  filter.tenant = value("tenant");
+  filter.profile = value("profile");
+  filter.source_region = value("source_region");
+  filter.inference_region = value("region");
+  filter.outcome = value("outcome");
+  filter.call_id = value("call_id");
+  filter.event_name = value("event_name");
+  for (const auto& [name, target] : {std::pair{"from", &filter.from}, std::pair{"until", &filter.until}}) {
+    const std::string text = value(name);
+    if (text.empty()) continue;
+    base::WallTime at{};
+    if (!base::parse_time(text, at))
+      return control::admin_error(400, std::string(name) + ": a time like 2026-11-21T23:05:00Z is expected");
+    *target = at;
+  }
+  if (const std::string limit = value("limit"); !limit.empty()) {
+    const auto [end, failure] = std::from_chars(limit.data(), limit.data() + limit.size(), filter.limit);
+    if (failure != std::errc{} || end != limit.data() + limit.size())
+      return control::admin_error(400, "limit: a whole number is expected, 0 for all");
+  }
+  const auto found = trail::lookup(disk, directory, filter);
+  if (!found) return control::admin_error(500, found.error().message);
+  std::string lines;
+  for (const std::string& record : *found) lines.append(record).append("\n");
+  return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines)};
+}
+
+}  // namespace
+
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+std::uint64_t fresh_seed() {
+  std::uint64_t seed = 0;
+  std::array<unsigned char, sizeof seed> bytes{};
+  if (RAND_bytes(bytes.data(), bytes.size()) == 1) std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed;
+}
+
+Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
+    config::Config config, const world::Clock& clock, const std::function<void(control::AdminServer&)>& mount) {
+  std::unique_ptr<RunningGateway> running{new RunningGateway};
+  running->disk_ = world::real_disk();
+  running->data_dir_ = config.data_dir;
+  running->address_ = config.listen.address;
+  running->admin_address_ = config.admin.address;
+  const std::uint16_t admin_port = config.admin.port;
+  TRY_VOID(running->disk_->make_directory(config.data_dir));
+  TRY(running->admin_key_, control::admin_key(config.data_dir));
+  TRY(running->gateway_, gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed()));
+  running->mount_routes();
+  if (mount) mount(running->admin_);
+  TRY_VOID(running->admin_.start(
+      {.address = running->admin_address_, .port = admin_port, .key = running->admin_key_, .host_names = {}}));
+  // Where the commands find this gateway. A convenience: its loss changes nothing.
+  std::ofstream(running->data_dir_ + "/admin.url") << running->admin_url() << "\n";
+  const std::string recovered = running->gateway_->recovery().text();
+  log("trail " + running->data_dir_ + "/trail: " + recovered);
+  return running;
+}
+
+std::string RunningGateway::gateway_url() const {
+  return with_port(address_, gateway_->port());
+}
+std::string RunningGateway::admin_url() const {
+  return with_port(admin_address_, admin_.port());
+}
+
+void RunningGateway::mount_routes() {
+  const auto text = [](int status, std::string body) {
+    return AdminReply{.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body)};
+  };
+  admin_.route("GET", "/healthz", [text](const AdminRequest&) { return text(200, "ok\n"); }, true);
+  admin_.route(
+      "GET", "/readyz",
+      [this, text](const AdminRequest&) {
+        return gateway_->ready() ? text(200, "ready\n")
+                                 : text(503, "not ready: draining, or the trail refuses records\n");
+      },
+      true);
+  admin_.route("GET", "/metrics", [this](const AdminRequest&) {
+    return AdminReply{
+        .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = gateway_->metrics()};
+  });
+  admin_.route("GET", "/api/regions", [this](const AdminRequest&) {
+    return AdminReply{.status = 200, .content_type = "application/json", .body = gateway_->regions_json()};
+  });
+  admin_.route("POST", "/api/explain", [this](const AdminRequest& request) { return explain(*gateway_, request); });
+  admin_.route("GET", "/api/trail",
+               [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
+}
+
+void RunningGateway::reload_now(const std::function<Result<config::Config>()>& reload) {
+  Result<config::Config> config = reload();
+  if (!config) {
+    log("SIGHUP: the configuration stays as it was. " + config.error().message);
+    return;
+  }
+  const std::string version = config->version_hash;
+  const auto reloaded = gateway_->reload(std::move(*config));
+  if (!reloaded) {
+    log("SIGHUP: the configuration stays as it was. " + reloaded.error().message);
+    return;
+  }
+  log("SIGHUP: configuration " + version + " is in force");
+  for (const std::string& setting : *reloaded) log("SIGHUP: " + setting + " changed, which takes a restart");
+}
+
+int RunningGateway::run_until_told(const std::function<Result<config::Config>()>& reload) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&set, &signal) != 0) continue;
+    if (signal == SIGHUP) {
+      reload_now(reload);
+      continue;
+    }
+    log(std::string(signal == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining");
+    const bool whole = gateway_->drain();
+    admin_.stop();
+    log(whole ? "stopped, every call was finished" : "stopped; calls that outlived deadlines.drain were cut off");
+    return whole ? Exit::done : Exit::finding;
+  }
+}
+
+}  // namespace portolan::cli

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A gateway with its admin port and its signals: what `serve` and `up` have in common.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/admin_server.h"
+#include "gateway/gateway.h"
+#include "world/clock.h"
+#include "world/disk.h"
+
+namespace portolan::cli {
+
+class RunningGateway {
+ public:
+  /// Starts the gateway, then its admin port with `mount` adding routes of its own (may be empty). Leaves admin.key
+  /// and admin.url in the data directory.
+  static base::Result<std::unique_ptr<RunningGateway>> start(
+      config::Config config, const world::Clock& clock, const std::function<void(control::AdminServer&)>& mount);
+
+  gateway::Gateway& gateway() { return *gateway_; }
+  const std::string& admin_key() const { return admin_key_; }
+  std::string gateway_url() const;
+  std::string admin_url() const;
+  std::string data_dir() const { return data_dir_; }
+
+  /// Waits for SIGTERM or SIGINT, then drains; SIGHUP calls `reload`. Returns the exit code. The signals must have
+  /// been blocked (block_signals) before any thread was started.
+  int run_until_told(const std::function<base::Result<config::Config>()>& reload);
+
+ private:
+  RunningGateway() = default;
+  void mount_routes();
+  void reload_now(const std::function<base::Result<config::Config>()>& reload);
+
+  std::unique_ptr<world::Disk> disk_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  control::AdminServer admin_;
+  std::string address_;
+  std::string admin_address_;
+  std::string admin_key_;
+  std::string data_dir_;
+};
+
+/// SIGTERM, SIGINT and SIGHUP wait for run_until_told; SIGPIPE is ignored.
+void block_signals();
+
+/// Randomness that differs from run to run, for ids and jitter; never for secrets.
+std::uint64_t fresh_seed();
+
+}  // namespace portolan::cli

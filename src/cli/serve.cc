@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// portolan serve: the gateway.
+#include "cli/command.h"
+#include "cli/configuration.h"
+#include "cli/running_gateway.h"
+
+namespace portolan::cli {
+
+void add_serve(CLI::App& app, int& exit_code) {
+  struct Options {
+    std::string config;
+    double time_scale = 1;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("serve", "Run the gateway");
+  command->footer(
+      "Example:\n  portolan serve -c /etc/portolan/portolan.yaml\n\n"
+      "SIGHUP reads the configuration again; a bad one changes nothing. SIGTERM finishes what is in hand and "
+      "ends.");
+  command->add_option("-c,--config", options->config, "Configuration file")->required();
+  command->add_option("--time-scale", options->time_scale, "World time runs this many times as fast (tests)")
+      ->check(CLI::Range(0.01, 1000.0));
+  command->callback([options, &exit_code] {
+    block_signals();
+    const world::RealClock clock(options->time_scale);
+    auto config = read_configuration(options->config);
+    if (!config) {
+      exit_code = report(config.error());
+      return;
+    }
+    auto running = RunningGateway::start(std::move(*config), clock, {});
+    if (!running) {
+      exit_code = report(running.error());
+      return;
+    }
+    log("serving on " + (*running)->gateway_url() + ", admin on " + (*running)->admin_url());
+    exit_code = (*running)->run_until_told([&] { return read_configuration(options->config); });
+  });
+}
+
+}  // namespace portolan::cli

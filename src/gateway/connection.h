@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every caller's connection has in common, whichever version of HTTP it speaks.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/journey.h"
+#include "world/conduit.h"
+
+namespace portolan::gateway {
+
+/// What the connections of one reactor share. Owned by the reactor's Listener.
+struct Port {
+  Port(world::Reactor& reactor_, Journey& journey_, observe::Counters& counters_)
+      : reactor(reactor_), journey(journey_), counters(counters_) {}
+  world::Reactor& reactor;
+  Journey& journey;
+  observe::Counters& counters;
+  bool draining = false;
+
+  const config::Config& config() const { return journey.snapshot()->config; }
+  /// The value of the Date field, made once a second. SDKs learn their clock's skew from it.
+  std::string_view date();
+
+ private:
+  std::string date_;
+  std::int64_t date_s_ = -1;
+};
+
+/// A caller's connection. Lives as long as its coroutines; the Listener only knows it to tell it to drain.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  /// Finish what is in hand, begin nothing new, close when idle.
+  virtual void drain() = 0;
+};
+
+/// Peer and TLS as text, kept for the records of the connection's calls.
+struct PeerFacts {
+  explicit PeerFacts(const world::Conduit& conduit)
+      : address(conduit.peer_address()), tls_version(conduit.tls_version()), tls_cipher(conduit.tls_cipher()) {}
+  std::string address;
+  std::string tls_version;
+  std::string tls_cipher;
+};
+
+}  // namespace portolan::gateway

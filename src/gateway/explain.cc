@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// `explain`: the nine verdicts for a call that has not been made, by the judges that would decide it.
+#include "gateway/gateway.h"
+#include "route/plan.h"
+
+namespace portolan::gateway {
+namespace {
+
+using base::Result;
+using domain::Stage;
+
+class Report {
+ public:
+  explicit Report(Explanation& explanation) : explanation_(explanation) {}
+  void pass(Stage stage, std::string detail) { explanation_.verdicts.push_back({stage, true, std::move(detail)}); }
+  /// The refusing stop, and what happens to the rest: a refused call is settled and recorded all the same.
+  void refuse(Stage stage, const base::Error& error, domain::Dialect dialect) {
+    const base::CodeFacts& facts = error.facts();
+    explanation_.status = dialect == domain::Dialect::openai ? facts.openai_status : facts.bedrock_status;
+    explanation_.error_code = facts.name;
+    explanation_.verdicts.push_back({stage, false, error.message});
+    for (std::size_t later = static_cast<std::size_t>(stage) + 1; later < domain::stage_count; ++later) {
+      const Stage rest = static_cast<Stage>(later);
+      if (rest == Stage::record)
+        pass(rest, "one record in the trail, outcome " + std::string(facts.name));
+      else
+        pass(rest, rest == Stage::settle ? "nothing to settle" : "not reached");
+    }
+  }
+
+ private:
+  Explanation& explanation_;
+};
+
+}  // namespace
+
+Explanation Gateway::explain(const Hypothesis& hypothesis) {
+  const std::scoped_lock lock(mutex_);
+  const domain::Catalog& catalog = snapshot_->catalog;
+  Explanation explanation;
+  Report report(explanation);
+  const Request request;
+  Call call(snapshot_, request);
+  call.began = clock_.now();
+  const Bench bench{clock_, fleet_, signing_keys_, explain_reader_};
+
+  report.pass(Stage::receive, "a request of about " + std::to_string(hypothesis.input_tokens) + " input tokens");
+
+  call.identity.principal = snapshot_->keyring.find(hypothesis.principal);
+  if (call.identity.principal == nullptr) {
+    report.refuse(Stage::identify,
+                  base::error(base::Code::unknown_access_key, "no principal " + hypothesis.principal +
+                                                                  ": give an ARN, an access key id or a user name"),
+                  call.dialect);
+    return explanation;
+  }
+  call.inference.source = hypothesis.source_region.empty() ? snapshot_->config.source_region
+                                                           : catalog.find_region(hypothesis.source_region);
+  if (call.inference.source == domain::region_none) {
+    report.refuse(
+        Stage::identify,
+        base::error(base::Code::bad_signature, "no Region " + hypothesis.source_region + "; did you mean " +
+                                                   catalog.nearest_region(hypothesis.source_region) + "?"),
+        call.dialect);
+    return explanation;
+  }
+  const domain::Principal& principal = *call.identity.principal;
+  report.pass(Stage::identify, principal.arn + " of tenant " + principal.tenant + ", source Region " +
+                                   catalog.region(call.inference.source).name);
+
+  call.inference.operation = hypothesis.stream ? domain::Operation::converse_stream : domain::Operation::converse;
+  call.inference.stream = hypothesis.stream;
+  call.inference.input_tokens = hypothesis.input_tokens;
+  if (hypothesis.output_tokens_max > 0) call.asked.output_tokens_max = hypothesis.output_tokens_max;
+  Result<void> outcome = resolve_model(call, hypothesis.model);
+  if (outcome) outcome = limit_output(call);
+  if (!outcome) {
+    report.refuse(Stage::understand, outcome.error(), call.dialect);
+    return explanation;
+  }
+  report.pass(Stage::understand,
+              (call.inference.profile != nullptr
+                   ? std::string(name(call.inference.profile->kind)) + " profile " + call.inference.profile->id
+                   : "model " + call.inference.model->id) +
+                  ", at most " + std::to_string(call.inference.output_tokens_max) + " output tokens" +
+                  (call.inference.output_tokens_defaulted ? " (the model's default)" : ""));
+
+  outcome = permit(call);
+  if (!outcome) {
+    report.refuse(Stage::permit, outcome.error(), call.dialect);
+    return explanation;
+  }
+  report.pass(
+      Stage::permit,
+      "may run in " + catalog.names(call.grant.allowed) +
+          (call.grant.pruned.empty() ? "" : "; pruned by the tenant's rules: " + catalog.names(call.grant.pruned)));
+
+  outcome = reserve(call, bench, false);
+  if (!outcome) {
+    report.refuse(Stage::reserve, outcome.error(), call.dialect);
+    return explanation;
+  }
+  report.pass(Stage::reserve, std::to_string(quota::tokens_to_reserve(call.inference)) + " tokens would be held");
+
+  outcome = plan(call, bench);
+  if (!outcome) {
+    report.refuse(Stage::plan, outcome.error(), call.dialect);
+    return explanation;
+  }
+  for (std::size_t i = 0; i < call.plan.size; ++i)
+    explanation.regions.push_back(catalog.region(call.plan.candidates[i].region).name);
+  explanation.first_region = explanation.regions.front();
+  report.pass(Stage::plan, route::describe(call.plan, catalog));
+  report.pass(Stage::attempt, "first " + explanation.first_region + ", at most " +
+                                  std::to_string(snapshot_->config.retry.attempts_max) + " attempts within " +
+                                  base::format_duration(snapshot_->config.deadlines.total));
+  report.pass(Stage::settle, "what the Region reports: input + cache writes + output x " +
+                                 std::to_string(call.inference.model->output_burndown));
+  report.pass(Stage::record, "one record in the trail of " + catalog.region(call.inference.source).name +
+                                 ", durable before the answer ends");
+  explanation.allowed = true;
+  return explanation;
+}
+
+}  // namespace portolan::gateway

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/gateway.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <nlohmann/json.hpp>
+
+namespace portolan::gateway {
+
+using base::Code;
+using base::Result;
+namespace asio = world::asio;
+
+Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
+                                                std::uint64_t seed) {
+  std::unique_ptr<Gateway> gateway{new Gateway(clock)};
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_);
+  const config::Config& settings = snapshot->config;
+  const unsigned reactors =
+      settings.reactors > 0 ? settings.reactors : std::max(1u, std::thread::hardware_concurrency());
+  gateway->snapshot_ = snapshot;
+  gateway->retry_budget_ = std::make_unique<route::RetryBudget>(settings.retry.budget_percent);
+  gateway->metrics_ = std::make_unique<observe::Metrics>(reactors);
+  if (settings.listen.tls) {
+    TRY(gateway->tls_,
+        world::server_tls(settings.listen.tls->certificate_file, settings.listen.tls->private_key_file));
+  }
+
+  std::vector<world::Reactor*> woken;
+  for (unsigned i = 0; i < reactors; ++i) {
+    gateway->cores_.push_back(std::make_unique<Core>(i, clock));
+    TRY_VOID(gateway->cores_.back()->pools.set_endpoints(settings.endpoints));
+    woken.push_back(&gateway->cores_.back()->reactor);
+  }
+  trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail"};
+  TRY(gateway->recorder_, Recorder::open(std::move(trail_options), disk, std::move(woken)));
+
+  gateway->port_ = settings.listen.port;
+  gateway->tls_port_ = settings.listen.tls ? settings.listen.tls->port : 0;
+  for (auto& core : gateway->cores_) {
+    observe::Counters& counters = gateway->metrics_->reactor(core->reactor.index);
+    const Journey::Parts parts{.reactor = core->reactor,
+                               .fleet = gateway->fleet_,
+                               .retry_budget = *gateway->retry_budget_,
+                               .signing_keys = gateway->signing_keys_,
+                               .transport = core->pools,
+                               .recorder = *gateway->recorder_,
+                               .counters = counters,
+                               .seed = seed + core->reactor.index};
+    core->journey = std::make_unique<Journey>(parts, snapshot);
+    core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters);
+    // With port 0 the first reactor chooses and the others follow.
+    TRY(gateway->port_, core->listener->listen(settings.listen.address, gateway->port_, nullptr));
+    if (gateway->tls_ != nullptr) {
+      TRY(gateway->tls_port_,
+          core->listener->listen(settings.listen.address, gateway->tls_port_, gateway->tls_.get()));
+    }
+  }
+  gateway->add_gauges();
+  for (auto& core : gateway->cores_) core->thread = std::thread([core = core.get()] { core->reactor.io.run(); });
+  return gateway;
+}
+
+Gateway::~Gateway() {
+  if (!stopped_ && recorder_ != nullptr) drain();
+}
+
+std::shared_ptr<const Snapshot> Gateway::snapshot() const {
+  const std::scoped_lock lock(mutex_);
+  return snapshot_;
+}
+
+Result<std::vector<std::string>> Gateway::reload(config::Config config) {
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  std::vector<std::string> need_restart;
+  const auto fixed = [&](bool same, const char* setting) {
+    if (!same) need_restart.emplace_back(setting);
+  };
+  fixed(config.listen.address == before->config.listen.address && config.listen.port == before->config.listen.port,
+        "listen");
+  fixed(config.listen.tls.has_value() == before->config.listen.tls.has_value(), "listen.tls");
+  fixed(config.data_dir == before->config.data_dir, "data_dir");
+  fixed(config.reactors == before->config.reactors, "reactors");
+  fixed(config.admin.port == before->config.admin.port && config.admin.address == before->config.admin.address,
+        "admin");
+
+  auto after = std::make_shared<const Snapshot>(std::move(config), meters_);
+  signing_keys_.clear();
+  {
+    const std::scoped_lock lock(mutex_);
+    snapshot_ = after;
+  }
+  for (auto& core : cores_) {
+    asio::post(core->reactor.io, [core = core.get(), after] {
+      // Names were resolved for the check; should one fail now, its Region keeps failing its calls, which says so.
+      (void)core->pools.set_endpoints(after->config.endpoints);
+      core->journey->use(after);
+    });
+  }
+  return need_restart;
+}
+
+std::int64_t Gateway::calls_in_flight() const {
+  std::int64_t calls = 0;
+  for (std::size_t i = 0; i < cores_.size(); ++i)
+    calls += metrics_->reactor(i).calls_in_flight.load(std::memory_order_relaxed);
+  return calls;
+}
+
+bool Gateway::drain() {
+  stopped_ = true;
+  draining_.store(true, std::memory_order_relaxed);
+  for (auto& core : cores_) asio::post(core->reactor.io, [core = core.get()] { core->listener->drain(); });
+  const base::Instant until = clock_.now() + snapshot()->config.deadlines.drain;
+  std::int64_t left = calls_in_flight();
+  while (left > 0 && clock_.now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    left = calls_in_flight();
+  }
+  // What was answered must still leave: idle connections were closed, busy ones close after their answer.
+  std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  recorder_->flush();
+  for (auto& core : cores_) core->reactor.io.stop();
+  for (auto& core : cores_)
+    if (core->thread.joinable()) core->thread.join();
+  return left == 0;
+}
+
+void Gateway::add_gauges() {
+  const trail::Trail& trail = recorder_->trail();
+  metrics_->add({.name = "portolan_trail_records_total",
+                 .help = "Records on stable storage since the start.",
+                 .labels = "",
+                 .value = [&trail] { return static_cast<double>(trail.records_durable()); },
+                 .counter = true});
+  metrics_->add({.name = "portolan_trail_groups_total",
+                 .help = "Group commits, one sync each.",
+                 .labels = "",
+                 .value = [&trail] { return static_cast<double>(trail.groups()); },
+                 .counter = true});
+  metrics_->add({.name = "portolan_trail_broken",
+                 .help = "1 when the trail refuses records and calls fail.",
+                 .labels = "",
+                 .value = [&trail] { return trail.broken() ? 1.0 : 0.0; }});
+  metrics_->add({.name = "portolan_retry_budget_tokens",
+                 .help = "Retries that may be taken now.",
+                 .labels = "",
+                 .value = [this] { return retry_budget_->tokens(); }});
+  for (const domain::RegionIndex region : snapshot_->reachable) {
+    const std::string labels = "region=\"" + snapshot_->catalog.region(region).name + "\"";
+    const auto sum = [this, region](std::atomic<std::uint64_t> upstream::PoolCounts::* count) {
+      double total = 0;
+      for (const auto& core : cores_)
+        total += static_cast<double>((core->pools.counts(region).*count).load(std::memory_order_relaxed));
+      return total;
+    };
+    metrics_->add({.name = "portolan_upstream_connects_total",
+                   .help = "Connections opened to a Region.",
+                   .labels = labels,
+                   .value = [sum] { return sum(&upstream::PoolCounts::connects); },
+                   .counter = true});
+    metrics_->add({.name = "portolan_upstream_reuses_total",
+                   .help = "Attempts on a kept connection.",
+                   .labels = labels,
+                   .value = [sum] { return sum(&upstream::PoolCounts::reuses); },
+                   .counter = true});
+    metrics_->add(
+        {.name = "portolan_region_open",
+         .help = "1 while the Region's breaker is open.",
+         .labels = labels,
+         .value = [this, region] { return fleet_.health(region).open_until > clock_.now() ? 1.0 : 0.0; }});
+  }
+}
+
+std::string Gateway::metrics() const {
+  return metrics_->scrape(snapshot()->catalog);
+}
+
+std::string Gateway::regions_json() const {
+  const std::shared_ptr<const Snapshot> now_serving = snapshot();
+  const base::Instant now = clock_.now();
+  nlohmann::ordered_json regions = nlohmann::ordered_json::array();
+  for (const domain::RegionIndex region : now_serving->reachable) {
+    const route::Health health = fleet_.health(region);
+    nlohmann::ordered_json entry{{"region", now_serving->catalog.region(region).name},
+                                 {"endpoint", now_serving->hosts[region]},
+                                 {"in_flight", health.in_flight},
+                                 {"failures_in_a_row", health.failures_in_a_row},
+                                 {"open", health.open_until > now},
+                                 {"cooling", health.cooling_until > now}};
+    if (health.measured) entry["first_token_ms"] = health.first_token_ms;
+    regions.push_back(std::move(entry));
+  }
+  return regions.dump();
+}
+
+}  // namespace portolan::gateway

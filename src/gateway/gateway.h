@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gateway as a whole: reactors with their listeners, one trail, one fleet, one snapshot at a time.
+//
+// start() binds, opens the trail and begins to serve; drain() ends it in order. Everything public may be called
+// from any thread but the reactors'.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway/journey.h"
+#include "gateway/listener.h"
+#include "observe/metrics.h"
+#include "upstream/pools.h"
+
+namespace portolan::gateway {
+
+/// A call that has not been made: what `explain` is asked.
+struct Hypothesis {
+  std::string principal;      // ARN, access key id, key id or user name
+  std::string model;          // profile or model, id or ARN
+  std::string source_region;  // empty: the principal's default
+  std::uint32_t input_tokens = 0;
+  std::uint32_t output_tokens_max = 0;  // 0: the model's default
+  bool stream = false;
+};
+
+/// The nine verdicts for it.
+struct Explanation {
+  std::vector<domain::Verdict> verdicts;
+  bool allowed = false;
+  int status = 200;                  // what the caller would be sent, if the first candidate serves
+  std::string error_code;            // of the error table; empty when allowed
+  std::string first_region;          // where it would go first
+  std::vector<std::string> regions;  // the whole plan, in order
+};
+
+class Gateway {
+ public:
+  /// Code::config_invalid (an address in use, a certificate that cannot be read), Code::disk, Code::corrupt
+  /// (trail).
+  static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
+                                                      world::Disk& disk, std::uint64_t seed);
+  ~Gateway();
+
+  std::uint16_t port() const { return port_; }
+  std::uint16_t tls_port() const { return tls_port_; }
+  bool ready() const { return !draining_.load(std::memory_order_relaxed) && !recorder_->trail().broken(); }
+  const trail::Recovery& recovery() const { return recorder_->trail().recovery(); }
+
+  /// Takes a new configuration for calls that begin from now on. Listeners, data_dir and the number of reactors
+  /// stay as they were: the answer names the settings that changed and need a restart.
+  base::Result<std::vector<std::string>> reload(config::Config config);
+
+  Explanation explain(const Hypothesis& hypothesis);
+  std::string metrics() const;
+  std::shared_ptr<const Snapshot> snapshot() const;
+  /// Standing of each Region that has an endpoint, as JSON: for the admin API.
+  std::string regions_json() const;
+
+  /// Stops accepting, waits for calls in flight (at most deadlines.drain), then stops the reactors. True when none
+  /// was cut off. Call once.
+  bool drain();
+
+ private:
+  struct Core {
+    Core(std::uint32_t index, const world::Clock& clock) : reactor(index, clock), pools(reactor) {}
+    world::Reactor reactor;
+    upstream::Pools pools;
+    std::unique_ptr<Journey> journey;
+    std::unique_ptr<Listener> listener;
+    world::asio::executor_work_guard<world::Executor> work{reactor.io.get_executor()};
+    std::thread thread;
+  };
+
+  explicit Gateway(const world::Clock& clock) : clock_(clock) {}
+  void add_gauges();
+  std::int64_t calls_in_flight() const;
+
+  const world::Clock& clock_;
+  mutable std::mutex mutex_;  // guards snapshot_, and explain's own readers
+  std::shared_ptr<const Snapshot> snapshot_;
+  Meters meters_;
+  route::Fleet fleet_;
+  std::unique_ptr<route::RetryBudget> retry_budget_;
+  identity::SigningKeys signing_keys_;
+  wire::BodyReader explain_reader_;
+  std::unique_ptr<observe::Metrics> metrics_;
+  std::unique_ptr<world::asio::ssl::context> tls_;
+  std::vector<std::unique_ptr<Core>> cores_;
+  std::unique_ptr<Recorder> recorder_;
+  std::uint16_t port_ = 0;
+  std::uint16_t tls_port_ = 0;
+  std::atomic<bool> draining_{false};
+  bool stopped_ = false;
+};
+
+}  // namespace portolan::gateway

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A caller's HTTP/1.1 (or 1.0) connection: requests in, one at a time, answers out.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "gateway/connection.h"
+
+namespace portolan::gateway {
+
+class Http1Connection final : public Connection, public ReplySink {
+ public:
+  Http1Connection(Port& port, world::Conduit& conduit);
+
+  /// Serves until the connection ends. `first` are bytes that were read already.
+  world::Task<void> run(std::string_view first);
+  void drain() override;
+
+  world::Task<bool> send(const ReplyHead& head, std::string_view body) override;
+  world::Task<bool> begin(const ReplyHead& head, std::string_view piece) override;
+  world::Task<bool> piece(std::string_view bytes) override;
+  world::Task<bool> end(std::string_view bytes) override;
+  bool gone() const override { return gone_ || conduit_.peer_closed(); }
+
+ private:
+  enum class Got : std::uint8_t { request, refused, closed };
+  world::Task<Got> read_head();
+  world::Task<Got> read_body();
+  world::Task<Got> read_body_of_length();
+  world::Task<Got> read_chunked_body();
+  world::Task<Got> read_more(base::Duration within);
+  void reserve(std::size_t bytes);
+  void refuse(base::Error error) { refused_ = std::move(error); }
+  void write_head(const ReplyHead& head, bool streamed, std::size_t content_length);
+  world::Task<bool> write(std::string_view first, std::string_view second);
+
+  Port& port_;
+  world::Conduit& conduit_;
+  PeerFacts peer_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t size_ = 0;      // bytes in the buffer
+  std::size_t consumed_ = 0;  // bytes of it that belong to the request in hand
+  wire::RequestHead head_;
+  std::string chunked_body_;
+  std::string_view body_;
+  std::optional<base::Error> refused_;
+  std::string out_;
+  bool idle_ = true;
+  bool keep_alive_ = true;
+  bool chunked_reply_ = false;
+  bool gone_ = false;
+};
+
+}  // namespace portolan::gateway

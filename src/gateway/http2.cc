@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/http2.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace portolan::gateway {
+
+using base::Code;
+using world::ErrorCode;
+using world::Task;
+
+namespace {
+constexpr std::uint32_t streams_max = 256;
+constexpr std::int32_t window_bytes = 1 << 20;        // for each stream's upload
+constexpr std::size_t output_bytes_max = 256 * 1024;  // what a slow reader may leave with us before its call waits
+constexpr std::size_t write_bytes = 64 * 1024;        // gathered for one write
+constexpr std::size_t read_bytes = 16 * 1024;
+
+}  // namespace
+
+/// One stream: a request, its call and its answer.
+class Http2Connection::Stream final : public ReplySink {
+ public:
+  Stream(Http2Connection& connection, std::int32_t id)
+      : connection_(connection), id_(id), drained_(connection.port_.reactor.io.get_executor()) {}
+
+  Task<bool> send(const ReplyHead& head, std::string_view body) override {
+    submit(head, body, true, body.size());
+    return push();
+  }
+  Task<bool> begin(const ReplyHead& head, std::string_view bytes) override {
+    submit(head, bytes, false, std::nullopt);
+    return push();
+  }
+  Task<bool> piece(std::string_view bytes) override {
+    output_.append(bytes);
+    nghttp2_session_resume_data(connection_.session_, id_);
+    return push();
+  }
+  Task<bool> end(std::string_view bytes) override {
+    output_.append(bytes);
+    ended_ = true;
+    nghttp2_session_resume_data(connection_.session_, id_);
+    return push();
+  }
+  bool gone() const override { return closed_ || connection_.failed_; }
+
+ private:
+  friend class Http2Connection;
+  friend struct Http2Connection::Callbacks;
+
+  void submit(const ReplyHead& head, std::string_view body, bool whole, std::optional<std::size_t> content_length);
+  Task<bool> push();
+  ssize_t pull(std::uint8_t* to, std::size_t size, std::uint32_t* flags);
+  bool add_header(std::string_view name, std::string_view value, std::size_t bytes_max);
+  void read_headers();
+
+  Http2Connection& connection_;
+  std::int32_t id_;
+  // the request
+  std::string block_;                                           // names and values, one after another
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> spans_;  // lengths of name and value
+  wire::Headers headers_;
+  std::string_view method_, path_, authority_;
+  std::string body_;
+  std::optional<base::Error> refused_;
+  bool dispatched_ = false;
+  // the answer
+  std::string output_;
+  std::size_t taken_ = 0;  // of output_, by nghttp2
+  bool ended_ = false;
+  bool closed_ = false;
+  world::Signal drained_;
+};
+
+bool Http2Connection::Stream::add_header(std::string_view name, std::string_view value, std::size_t bytes_max) {
+  if (block_.size() + name.size() + value.size() > bytes_max || spans_.size() == wire::headers_max) {
+    refused_ = base::error(Code::head_too_large, "The request head is larger than " + std::to_string(bytes_max) +
+                                                     " bytes or " + std::to_string(wire::headers_max) + " fields.");
+    return false;
+  }
+  block_.append(name).append(value);
+  spans_.emplace_back(static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size()));
+  return true;
+}
+
+/// Turns the gathered block into views; it does not grow any more.
+void Http2Connection::Stream::read_headers() {
+  std::string_view rest = block_;
+  for (const auto& [name_size, value_size] : spans_) {
+    const std::string_view name = rest.substr(0, name_size);
+    const std::string_view value = rest.substr(name_size, value_size);
+    rest.remove_prefix(name_size + value_size);
+    if (name == ":method")
+      method_ = value;
+    else if (name == ":path")
+      path_ = value;
+    else if (name == ":authority")
+      authority_ = value;
+    // Clients sign ":authority" under that very name, so it stays among the fields; the other pseudo-fields do not.
+    if (!name.starts_with(':') || name == ":authority") headers_.add(name, value);
+  }
+}
+
+ssize_t Http2Connection::Stream::pull(std::uint8_t* to, std::size_t size, std::uint32_t* flags) {
+  const std::size_t there = std::min(size, output_.size() - taken_);
+  if (there == 0 && !ended_) return NGHTTP2_ERR_DEFERRED;
+  std::memcpy(to, output_.data() + taken_, there);
+  taken_ += there;
+  if (taken_ == output_.size()) {
+    output_.clear();
+    taken_ = 0;
+    if (ended_) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    drained_.set();
+  }
+  return static_cast<ssize_t>(there);
+}
+
+void Http2Connection::Stream::submit(const ReplyHead& head, std::string_view body, bool whole,
+                                     std::optional<std::size_t> content_length) {
+  if (gone()) return;
+  output_.assign(method_ == "HEAD" ? std::string_view{} : body);
+  ended_ = whole;
+  char status[4];
+  std::snprintf(status, sizeof status, "%03d", head.status);
+  const std::string length = content_length ? std::to_string(*content_length) : std::string{};
+  std::array<nghttp2_nv, 20> fields;
+  std::size_t count = 0;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    // nghttp2 takes mutable pointers and copies from them.
+    fields[count++] = {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                       reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+                       NGHTTP2_NV_FLAG_NONE};
+  };
+  add(":status", {status, 3});
+  add("date", connection_.port_.date());
+  for (const wire::Header& field : head) add(field.name, field.value);
+  if (content_length) add("content-length", length);
+  nghttp2_data_provider provider{};
+  provider.source.ptr = this;
+  provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to, std::size_t size,
+                              std::uint32_t* flags, nghttp2_data_source* source,
+                              void*) { return static_cast<Stream*>(source->ptr)->pull(to, size, flags); };
+  nghttp2_submit_response(connection_.session_, id_, fields.data(), count, &provider);
+}
+
+Task<bool> Http2Connection::Stream::push() {
+  connection_.port_.counters.bytes_out.fetch_add(output_.size() - taken_, std::memory_order_relaxed);
+  co_await connection_.flush();
+  while (!gone() && output_.size() - taken_ > output_bytes_max) {
+    co_await drained_.wait();
+    co_await connection_.flush();
+  }
+  co_return !gone();
+}
+
+struct Http2Connection::Callbacks {
+  static Http2Connection& of(void* user_data) { return *static_cast<Http2Connection*>(user_data); }
+
+  static Stream* find(Http2Connection& connection, std::int32_t id) {
+    const auto found = connection.streams_.find(id);
+    return found == connection.streams_.end() ? nullptr : found->second.get();
+  }
+
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    Http2Connection& connection = of(user_data);
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    connection.streams_.emplace(frame->hd.stream_id, std::make_shared<Stream>(connection, frame->hd.stream_id));
+    return 0;
+  }
+
+  static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                    const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user_data) {
+    Http2Connection& connection = of(user_data);
+    Stream* stream = find(connection, frame->hd.stream_id);
+    // Trailers carry nothing that decides; they are read and dropped.
+    if (stream == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST || stream->refused_) return 0;
+    stream->add_header(base::as_text({name, name_size}), base::as_text({value, value_size}),
+                       connection.port_.config().limits.head_bytes_max);
+    return 0;
+  }
+
+  static int data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
+                        void* user_data) {
+    Http2Connection& connection = of(user_data);
+    connection.port_.counters.bytes_in.fetch_add(size, std::memory_order_relaxed);
+    Stream* stream = find(connection, id);
+    if (stream == nullptr || stream->refused_ || stream->dispatched_) return 0;
+    const std::size_t bytes_max = connection.port_.config().limits.body_bytes_max;
+    if (stream->body_.size() + size > bytes_max) {
+      stream->body_.clear();
+      stream->refused_ = base::error(Code::body_too_large, "The request body is longer than the " +
+                                                               std::to_string(bytes_max) + " bytes allowed.");
+      connection.dispatch(*stream);
+      return 0;
+    }
+    stream->body_.append(base::as_text({data, size}));
+    return 0;
+  }
+
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    Http2Connection& connection = of(user_data);
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+    Stream* stream = find(connection, frame->hd.stream_id);
+    if (stream == nullptr) return 0;
+    const bool complete = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (complete || stream->refused_) connection.dispatch(*stream);
+    return 0;
+  }
+
+  static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t, void* user_data) {
+    Http2Connection& connection = of(user_data);
+    const auto found = connection.streams_.find(id);
+    if (found == connection.streams_.end()) return 0;
+    found->second->closed_ = true;
+    found->second->drained_.set();
+    connection.streams_.erase(found);
+    return 0;
+  }
+};
+
+Http2Connection::Http2Connection(Port& port, std::shared_ptr<world::Conduit> conduit)
+    : port_(port), conduit_(std::move(conduit)), peer_(*conduit_) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_session_callbacks_new(&callbacks);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::data_chunk);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::frame_received);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::stream_closed);
+  nghttp2_option* option = nullptr;
+  nghttp2_option_new(&option);
+  nghttp2_option_set_max_outbound_ack(option, 1000);
+  nghttp2_session_server_new2(&session_, callbacks, this, option);
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+  const std::array<nghttp2_settings_entry, 3> settings{{
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams_max},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(window_bytes)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(port.config().limits.head_bytes_max)},
+  }};
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, 4 * window_bytes);
+}
+
+Http2Connection::~Http2Connection() {
+  nghttp2_session_del(session_);
+}
+
+void Http2Connection::drain() {
+  draining_ = true;
+  if (failed_) return;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
+  if (streams_.empty()) {
+    conduit_->close();
+    return;
+  }
+  world::asio::co_spawn(port_.reactor.io, flush(), [self = shared_from_this()](std::exception_ptr) {});
+}
+
+/// The connection is lost: no call of it can be answered any more.
+void Http2Connection::fail() {
+  failed_ = true;
+  conduit_->close();
+  for (auto& [id, stream] : streams_) {
+    stream->closed_ = true;
+    stream->drained_.set();
+  }
+}
+
+Task<void> Http2Connection::run(std::string_view first) {
+  const std::shared_ptr<Http2Connection> self = shared_from_this();
+  const auto input = std::make_unique_for_overwrite<char[]>(read_bytes);
+  std::string_view received = first;
+  for (;;) {
+    if (!received.empty()) {
+      const ssize_t used = nghttp2_session_mem_recv(session_, base::as_bytes(received).data(), received.size());
+      if (used < 0) {
+        // A protocol error: what nghttp2 has to say about it (GOAWAY) still goes out.
+        co_await flush();
+        break;
+      }
+    }
+    co_await flush();
+    if (failed_ || (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0)) break;
+    if (draining_ && streams_.empty()) break;
+    // Any progress of the connection puts its deadline off; with calls in flight their own deadlines count.
+    conduit_->give_up_at(port_.reactor.clock.now() +
+                         (streams_.empty() ? port_.config().deadlines.idle
+                                           : port_.config().deadlines.total + port_.config().deadlines.chunk));
+    ErrorCode error;
+    const std::size_t got = co_await conduit_->read_some(world::asio::buffer(input.get(), read_bytes), error);
+    if (error) break;
+    received = {input.get(), got};
+  }
+  fail();
+  streams_.clear();
+}
+
+Task<void> Http2Connection::flush() {
+  if (writing_ || failed_) co_return;
+  writing_ = true;
+  while (!failed_) {
+    out_.clear();
+    while (out_.size() < write_bytes) {
+      const std::uint8_t* data = nullptr;
+      const ssize_t size = nghttp2_session_mem_send(session_, &data);
+      if (size <= 0) break;
+      out_.append(base::as_text({data, static_cast<std::size_t>(size)}));
+    }
+    if (out_.empty()) break;
+    ErrorCode error;
+    const bool written = co_await conduit_->write(out_, error);
+    if (!written) fail();
+  }
+  writing_ = false;
+}
+
+void Http2Connection::dispatch(Stream& stream) {
+  if (stream.dispatched_) return;
+  stream.dispatched_ = true;
+  stream.read_headers();
+  stream.body_.reserve(stream.body_.size() + wire::body_padding);
+  world::asio::co_spawn(port_.reactor.io, serve(streams_.at(stream.id_)),
+                        [self = shared_from_this()](std::exception_ptr) {});
+}
+
+Task<void> Http2Connection::serve(std::shared_ptr<Stream> stream) {
+  Request request{.method = stream->method_,
+                  .target = stream->path_,
+                  .headers = &stream->headers_,
+                  .body = stream->body_,
+                  .host = stream->authority_,
+                  .peer_address = peer_.address,
+                  .http_version = "2",
+                  .tls_version = peer_.tls_version,
+                  .tls_cipher = peer_.tls_cipher,
+                  .refused = std::move(stream->refused_)};
+  co_await port_.journey.serve(request, *stream);
+  if (draining_ && streams_.empty()) conduit_->close();
+}
+
+}  // namespace portolan::gateway

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A caller's HTTP/2 connection, over TLS (ALPN h2) or plain TCP with prior knowledge, on nghttp2.
+//
+// The AWS SDK for JavaScript speaks h2c to http:// endpoints and opens one connection for each call in flight, so
+// many connections with one stream are the common case. One coroutine reads; whoever has produced output writes,
+// and while a write is under way others only add to what it will take next.
+#pragma once
+
+#include <memory>
+#include <nghttp2/nghttp2.h>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "gateway/connection.h"
+
+namespace portolan::gateway {
+
+/// The client connection preface; the first bytes of every HTTP/2 connection.
+inline constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+class Http2Connection final : public Connection, public std::enable_shared_from_this<Http2Connection> {
+ public:
+  Http2Connection(Port& port, std::shared_ptr<world::Conduit> conduit);
+  ~Http2Connection() override;
+
+  /// Serves until the connection ends and its last stream's call is over. `first` are bytes that were read already.
+  world::Task<void> run(std::string_view first);
+  void drain() override;
+
+ private:
+  class Stream;
+  friend class Stream;
+  struct Callbacks;
+
+  world::Task<void> flush();
+  world::Task<void> serve(std::shared_ptr<Stream> stream);
+  void dispatch(Stream& stream);
+  void fail();
+
+  Port& port_;
+  std::shared_ptr<world::Conduit> conduit_;
+  PeerFacts peer_;
+  nghttp2_session* session_ = nullptr;
+  std::unordered_map<std::int32_t, std::shared_ptr<Stream>> streams_;
+  std::string out_;
+  bool writing_ = false;
+  bool failed_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace portolan::gateway

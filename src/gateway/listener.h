@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepts callers on one reactor: a plain port that speaks HTTP/1.1 and h2c, and a TLS port that offers h2 and
+// http/1.1.
+//
+// Each reactor has its own sockets on the same ports (SO_REUSEPORT), so a connection stays where the kernel put it.
+#pragma once
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <memory>
+#include <unordered_set>
+
+#include "gateway/connection.h"
+
+namespace portolan::gateway {
+
+class Listener {
+ public:
+  Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters);
+  ~Listener();
+
+  /// Binds and listens. `tls` null: plain. Port 0: any; the port that was taken is returned. Code::config_invalid.
+  base::Result<std::uint16_t> listen(const std::string& address, std::uint16_t port,
+                                     world::asio::ssl::context* tls);
+
+  /// On the reactor's thread: stop accepting, let calls in flight end, close idle connections.
+  void drain();
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  using Acceptor = world::asio::basic_socket_acceptor<world::Tcp, world::Executor>;
+  world::Task<void> accept(std::shared_ptr<Acceptor> acceptor, world::asio::ssl::context* tls);
+  world::Task<void> serve(std::shared_ptr<world::Conduit> conduit, world::asio::ssl::context* tls);
+  world::Task<base::Result<bool>> speaks_http2(world::Conduit& conduit, world::asio::ssl::context* tls,
+                                               std::string& first);
+  world::Task<void> serve_http1(std::shared_ptr<world::Conduit> conduit, std::string_view first);
+  world::Task<void> serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first);
+
+  Port port_;
+  std::vector<std::shared_ptr<Acceptor>> acceptors_;
+  std::unordered_set<world::Conduit*> silent_;  // accepted, but have not said yet what they speak
+  std::unordered_set<Connection*> connections_;
+};
+
+}  // namespace portolan::gateway

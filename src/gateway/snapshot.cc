@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/snapshot.h"
+
+namespace portolan::gateway {
+
+std::shared_ptr<quota::Meter> Meters::of(const config::Tenant& tenant) {
+  std::shared_ptr<quota::Meter>& meter = by_name_[tenant.name];
+  if (meter == nullptr) meter = std::make_shared<quota::Meter>();
+  meter->set_limits(tenant.requests_per_minute, tenant.tokens_per_minute);
+  return meter;
+}
+
+Snapshot::Snapshot(config::Config config_, Meters& tenant_meters)
+    : config(std::move(config_)), catalog(*config.catalog), keyring(config), permissions(config) {
+  for (const config::Tenant& tenant : config.tenants) meters.push_back(tenant_meters.of(tenant));
+  for (const config::Endpoint& endpoint : config.endpoints) {
+    reachable.add(endpoint.region);
+    hosts[endpoint.region] = endpoint.host_header;
+  }
+}
+
+}  // namespace portolan::gateway

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// One immutable snapshot of everything that decides: configuration, keys, rules, catalog. Swapped whole under
+// traffic; a call keeps the one it began with. A bad configuration never becomes a snapshot.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "identity/identify.h"
+#include "policy/permit.h"
+#include "quota/meter.h"
+
+namespace portolan::gateway {
+
+/// Tenants' meters outlive configurations, by tenant name: a reload must not refill a quota. Used at load time
+/// only.
+class Meters {
+ public:
+  std::shared_ptr<quota::Meter> of(const config::Tenant& tenant);
+
+ private:
+  std::map<std::string, std::shared_ptr<quota::Meter>> by_name_;
+};
+
+struct Snapshot {
+  Snapshot(config::Config config_, Meters& tenant_meters);
+
+  config::Config config;
+  const domain::Catalog& catalog;  // config.catalog
+  identity::Keyring keyring;
+  policy::Permissions permissions;
+  std::vector<std::shared_ptr<quota::Meter>> meters;   // by tenant index
+  domain::RegionMask reachable;                        // Regions that have an endpoint
+  std::array<std::string, domain::regions_max> hosts;  // host:port as signed, by Region
+};
+
+}  // namespace portolan::gateway

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/stops.h"
+
+#include <algorithm>
+
+#include "route/plan.h"
+
+namespace portolan::gateway {
+
+using base::Code;
+using base::Result;
+using domain::Stage;
+
+Result<void> judge(Call& call, const Bench& bench) {
+  TRY_VOID(receive(call));
+  TRY_VOID(identify(call, bench));
+  TRY_VOID(understand(call, bench));
+  if (!domain::runs_model(call.target.operation)) return {};
+  TRY_VOID(permit(call));
+  TRY_VOID(reserve(call, bench, true));
+  return plan(call, bench);
+}
+
+// Stop 1: what did they send? The listener read the bytes; here the target gets its meaning.
+Result<void> receive(Call& call) {
+  call.stage = Stage::receive;
+  const Request& request = call.request;
+  call.dialect = wire::dialect_of_target(request.target);
+  if (request.refused) return base::fail(*request.refused);
+  TRY(call.target, wire::read_target(request.method, request.target));
+  call.dialect = domain::dialect(call.target.operation);
+  return {};
+}
+
+// Stop 2: who is it? The body is hashed here once; the digest also signs the upstream request.
+Result<void> identify(Call& call, const Bench& bench) {
+  call.stage = Stage::identify;
+  call.body_hash = base::sha256(call.request.body);
+  const identity::SignedRequest signed_request{.method = call.request.method,
+                                               .path = call.target.path,
+                                               .query = call.target.query,
+                                               .headers = call.request.headers,
+                                               .body_hash = call.body_hash};
+  TRY(call.identity, call.snapshot->keyring.identify(signed_request, bench.signing_keys, call.began_wall));
+  call.inference.source =
+      call.identity.source != domain::region_none ? call.identity.source : call.snapshot->config.source_region;
+  return {};
+}
+
+// Stop 3: what do they want?
+Result<void> understand(Call& call, const Bench& bench) {
+  call.stage = Stage::understand;
+  domain::Inference& inference = call.inference;
+  inference.operation = call.target.operation;
+  if (!domain::runs_model(inference.operation)) return {};
+  TRY(call.asked, bench.body_reader.understand(inference.operation, call.request.body));
+  inference.stream = inference.operation == domain::Operation::converse_stream ||
+                     inference.operation == domain::Operation::invoke_model_stream || call.asked.stream;
+  inference.input_tokens = call.asked.input_tokens;
+  const bool named_in_body = inference.operation == domain::Operation::chat_completions;
+  TRY_VOID(resolve_model(call, named_in_body ? call.asked.model : call.target.id));
+  return limit_output(call);
+}
+
+Result<void> limit_output(Call& call) {
+  domain::Inference& inference = call.inference;
+  const domain::Model& model = *inference.model;
+  inference.output_tokens_defaulted = !call.asked.output_tokens_max.has_value();
+  inference.output_tokens_max = call.asked.output_tokens_max.value_or(model.output_tokens_default);
+  if (inference.output_tokens_max > model.output_tokens_max)
+    return base::fail(Code::invalid_field,
+                      "The maximum tokens you requested (" + std::to_string(inference.output_tokens_max) +
+                          ") exceeds the model limit of " + std::to_string(model.output_tokens_max) + " for " +
+                          model.id + ". Try again with a lower value.");
+  return {};
+}
+
+Result<void> resolve_model(Call& call, std::string_view text) {
+  const domain::Catalog& catalog = call.catalog();
+  domain::Inference& inference = call.inference;
+  inference.requested = text;
+  TRY(const wire::ModelName name, wire::read_model_name(text));
+  const std::string& source = catalog.region(inference.source).name;
+  if (!name.region.empty() && name.region != source)
+    return base::fail(Code::invalid_field,
+                      "The ARN names Region " + std::string(name.region) + ", but the call was made in " + source +
+                          ". Call the endpoint of the ARN's Region or name the profile by its id.");
+  if (name.kind == wire::ModelName::Kind::inference_profile && call.identity.principal != nullptr &&
+      name.account != call.identity.principal->account_id)
+    return base::fail(Code::access_denied,
+                      "The inference profile's ARN names account " + std::string(name.account) +
+                          ", which is not the caller's. Use the caller's account or the profile's id.");
+  if (name.kind == wire::ModelName::Kind::other ||
+      name.kind == wire::ModelName::Kind::application_inference_profile)
+    return base::fail(Code::unknown_model,
+                      "There is no " + std::string(text) + " here: an inference profile or a model is meant.");
+
+  if (name.kind != wire::ModelName::Kind::foundation_model) {
+    if (const domain::Profile* profile = catalog.find_profile(name.id)) {
+      if (profile->destinations_from(inference.source).empty())
+        return base::fail(Code::invalid_field,
+                          "The inference profile " + profile->id + " cannot be called from " + source +
+                              ". It can be called from: " + catalog.names(profile->sources) + ".");
+      inference.profile = profile;
+      inference.model = profile->model;
+      return {};
+    }
+  }
+  const domain::Model* model =
+      name.kind == wire::ModelName::Kind::inference_profile ? nullptr : catalog.find_model(name.id);
+  if (model == nullptr) {
+    const std::string near = catalog.nearest_profile(name.id);
+    return base::fail(Code::unknown_model, "There is no model or inference profile " + std::string(name.id) + "." +
+                                               (near.empty() ? "" : " Did you mean " + near + "?"));
+  }
+  if (model->profile_only || !model->in_region.contains(inference.source))
+    return base::fail(Code::profile_required,
+                      "Invocation of model ID " + model->id + " with on-demand throughput isn't supported in " +
+                          source +
+                          ". Retry your request with the ID or ARN of an inference profile that "
+                          "contains this model.");
+  inference.model = model;
+  return {};
+}
+
+// Stop 4: where may it run?
+Result<void> permit(Call& call) {
+  call.stage = Stage::permit;
+  TRY(call.grant, call.snapshot->permissions.permit(*call.identity.principal, call.inference));
+  return {};
+}
+
+// Stop 5: may they have that much?
+Result<void> reserve(Call& call, const Bench& bench, bool hold) {
+  call.stage = Stage::reserve;
+  quota::Meter& meter = *call.snapshot->meters[call.identity.principal->tenant_index];
+  const std::uint64_t tokens = quota::tokens_to_reserve(call.inference);
+  const base::Instant now = bench.clock.now();
+  auto reserved = hold ? meter.reserve(tokens, now) : meter.would_reserve(tokens, now);
+  if (!reserved) return base::fail(std::move(reserved).error());
+  call.reservation = *reserved;
+  call.reservation.tenant_index = call.identity.principal->tenant_index;
+  return {};
+}
+
+// Stop 6: where should it run?
+Result<void> plan(Call& call, const Bench& bench) {
+  call.stage = Stage::plan;
+  const route::Question question{.allowed = call.grant.allowed,
+                                 .reachable = call.snapshot->reachable,
+                                 .home = call.snapshot->config.source_region,
+                                 .input_tokens = call.inference.input_tokens};
+  TRY(call.plan, route::plan(question, call.catalog(), bench.fleet, bench.clock.now()));
+  return {};
+}
+
+}  // namespace portolan::gateway

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// portolan: one binary, its commands in cli/.
+#include <exception>
+#include <fmt/format.h>
+
+#include "cli/command.h"
+
+int main(int argc, char** argv) {
+  using namespace portolan::cli;
+  int exit_code = Exit::done;
+  CLI::App app{
+      "Portolan sends every LLM request to the best Region that is allowed to serve it, and can prove afterwards "
+      "where "
+      "it went.",
+      "portolan"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "portolan " PORTOLAN_VERSION);
+  app.get_formatter()->column_width(36);
+  add_up(app, exit_code);
+  add_serve(app, exit_code);
+  add_check(app, exit_code);
+  add_explain(app, exit_code);
+  add_trail(app, exit_code);
+  add_sandbox(app, exit_code);
+  add_load(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // --help and --version end with 0; anything else is a usage error.
+    return app.exit(e) == 0 ? Exit::done : Exit::usage;
+  } catch (const std::exception& e) {
+    return report(Exit::usage, e.what());
+  }
+  return exit_code;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A reactor's connections to the Regions: kept after use, newest first, one pool for each Region.
+//
+// A kept connection may have been closed by the Region meanwhile. When a reused one fails before the first byte of
+// an answer, the request is sent once more on a new connection to the same Region; only a failure on a new one
+// counts.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "upstream/transport.h"
+#include "world/conduit.h"
+
+namespace portolan::upstream {
+
+/// For metrics; written by one reactor, read by any thread.
+struct PoolCounts {
+  std::atomic<std::uint64_t> connects{0};
+  std::atomic<std::uint64_t> connects_failed{0};
+  std::atomic<std::uint64_t> reuses{0};
+  std::atomic<std::int64_t> open{0};
+};
+
+class Pools final : public Transport {
+ public:
+  explicit Pools(world::Reactor& reactor);
+  ~Pools() override;
+
+  /// Takes the endpoints of a (new) configuration. Kept connections to an endpoint that changed are closed.
+  base::Result<void> set_endpoints(const std::vector<config::Endpoint>& endpoints);
+
+  FlowPointer open(domain::RegionIndex region) override;
+  void warm(domain::RegionIndex region) override;
+  const PoolCounts& counts(domain::RegionIndex region) const { return pools_[region].counts; }
+
+ private:
+  class Lane;
+  struct Pool {
+    config::Endpoint endpoint;
+    std::vector<std::unique_ptr<Lane>> idle;
+    base::Instant warmed_at{};
+    bool warming = false;
+    PoolCounts counts;
+  };
+  void keep(std::unique_ptr<Lane> lane);
+  world::Task<void> warm_up(domain::RegionIndex region);
+
+  world::Reactor& reactor_;
+  std::array<Pool, domain::regions_max> pools_;
+  std::unique_ptr<world::asio::ssl::context> tls_;
+};
+
+}  // namespace portolan::upstream
