@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cmath>
+#include <fmt/format.h>
 
 namespace portolan::base {
 namespace {
@@ -41,7 +40,8 @@ bool read_digits(std::string_view text, std::size_t from, std::size_t count, int
 std::string iso8601(WallTime at, bool with_ms) {
   const Fields f = split(at);
   if (with_ms)
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.year, f.month, f.day, f.hour, f.minute, f.second, f.ms);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", f.year, f.month, f.day, f.hour, f.minute,
+                       f.second, f.ms);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", f.year, f.month, f.day, f.hour, f.minute, f.second);
 }
 
@@ -77,7 +77,8 @@ bool parse_time(std::string_view text, WallTime& at) {
     if (pos == from) return false;
   }
   if (!expect('Z') || pos != text.size()) return false;
-  const std::chrono::year_month_day date{std::chrono::year{f.year}, std::chrono::month{static_cast<unsigned>(f.month)},
+  const std::chrono::year_month_day date{std::chrono::year{f.year},
+                                         std::chrono::month{static_cast<unsigned>(f.month)},
                                          std::chrono::day{static_cast<unsigned>(f.day)}};
   if (!date.ok() || f.hour > 23 || f.minute > 59 || f.second > 60) return false;
   at = std::chrono::sys_days{date} + std::chrono::hours{f.hour} + std::chrono::minutes{f.minute} +
@@ -87,17 +88,24 @@ bool parse_time(std::string_view text, WallTime& at) {
 
 bool parse_duration(std::string_view text, Duration& duration) {
   double value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const auto [end, failure] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (failure != std::errc{} || !(value >= 0) || value > 1e9) return false;
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   double ms = 0;
-  if (unit == "ms") ms = 1;
-  else if (unit == "s") ms = 1000;
-  else if (unit == "m") ms = 60'000;
-  else if (unit == "h") ms = 3'600'000;
-  else return false;
+  if (unit == "ms")
+    ms = 1;
+  else if (unit == "s")
+    ms = 1000;
+  else if (unit == "m")
+    ms = 60'000;
+  else if (unit == "h")
+    ms = 3'600'000;
+  else
+    return false;
   if (value * ms > 9e12) return false;  // stay far inside int64 nanoseconds
-  duration = from_ms(value * ms);
+  // Rounded, not cut: 0.57 s is 569.9999… ms in binary.
+  duration = Duration{std::llround(value * ms * 1e6)};
   return true;
 }
 
