@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/permit.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <functional>
+
+namespace portolan::policy {
+namespace {
+
+using domain::RegionMask;
+
+/// The action in IAM's words. Converse has no action of its own (aws: Service Authorization Reference, Amazon
+/// Bedrock).
+std::string_view action(const domain::Inference& inference) {
+  const bool stream = inference.stream || inference.operation == domain::Operation::invoke_model_stream ||
+                      inference.operation == domain::Operation::converse_stream;
+  return stream ? "bedrock:InvokeModelWithResponseStream" : "bedrock:InvokeModel";
+}
+
+template <class T>
+std::vector<const T*> those_matched(const std::vector<std::string>& globs,
+                                    std::span<const std::unique_ptr<const T>> all) {
+  std::vector<const T*> matched;
+  for (const auto& each : all)
+    if (std::ranges::any_of(globs, [&](const std::string& glob) { return glob_matches(glob, each->id); }))
+      matched.push_back(each.get());
+  std::ranges::sort(matched, std::less<>{});
+  return matched;
+}
+
+RegionMask destinations(const domain::Inference& inference) {
+  if (inference.profile != nullptr) return inference.profile->destinations_from(inference.source);
+  if (inference.model == nullptr || inference.source >= domain::regions_max) return {};
+  return inference.model->in_region & RegionMask::of(inference.source);
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view glob, std::string_view text) {
+  // One remembered star is enough: a later star makes what an earlier one took irrelevant.
+  std::size_t at = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t after_star = 0;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    if (at < glob.size() && glob[at] == '*') {
+      star = at++;
+      after_star = i;
+    } else if (at < glob.size() && (glob[at] == '?' || glob[at] == text[i])) {
+      ++at;
+      ++i;
+    } else if (star != std::string_view::npos) {
+      at = star + 1;
+      i = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  return glob.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+Permissions::Permissions(const config::Config& config) : catalog_(config.catalog), version_(config.version_hash) {
+  for (const config::Tenant& from : config.tenants) {
+    Tenant& tenant = tenants_.emplace_back();
+    tenant.name = from.name;
+    tenant.profile_globs = from.profiles;
+    tenant.profiles = those_matched(from.profiles, catalog_->profiles());
+    tenant.models = those_matched(from.profiles, catalog_->models());
+    tenant.every_region = from.regions.empty();
+    for (const std::string& name : from.regions)
+      if (const domain::RegionIndex region = catalog_->find_region(name); region != domain::region_none)
+        tenant.regions.add(region);
+  }
+}
+
+bool Permissions::Tenant::may_name(const domain::Inference& inference) const {
+  if (profile_globs.empty()) return true;
+  if (inference.profile != nullptr) return std::ranges::binary_search(profiles, inference.profile, std::less<>{});
+  return std::ranges::binary_search(models, inference.model, std::less<>{});
+}
+
+base::Result<domain::Grant> Permissions::permit(const domain::Principal& principal,
+                                                const domain::Inference& inference) const {
+  if (principal.tenant_index >= tenants_.size())
+    return denied(principal, inference, fmt::format("no tenant \"{}\" is configured", principal.tenant));
+  const Tenant& tenant = tenants_[principal.tenant_index];
+  if (!tenant.may_name(inference))
+    return denied(principal, inference,
+                  fmt::format("tenant \"{}\" allows only the profiles {}", tenant.name,
+                              fmt::join(tenant.profile_globs, ", ")));
+  const RegionMask all = destinations(inference);
+  const RegionMask allowed = tenant.narrowed(all);
+  if (allowed.empty()) return denied(principal, inference, why_no_region(tenant, inference, all));
+  return domain::Grant{.allowed = allowed, .pruned = all - allowed, .policy_version = version_};
+}
+
+bool Permissions::may_use(std::uint16_t tenant_index, const domain::Profile& profile) const {
+  if (tenant_index >= tenants_.size()) return false;
+  const Tenant& tenant = tenants_[tenant_index];
+  if (!tenant.may_name({.profile = &profile})) return false;
+  for (const domain::RegionIndex source : profile.sources)
+    if (!tenant.narrowed(profile.destinations_from(source)).empty()) return true;
+  return false;
+}
+
+std::string Permissions::why_no_region(const Tenant& tenant, const domain::Inference& inference,
+                                       RegionMask destinations) const {
+  const std::string source = inference.source < catalog_->regions().size() ? catalog_->region(inference.source).name
+                                                                           : std::string{"an unknown Region"};
+  if (!destinations.empty())
+    return fmt::format("tenant \"{}\" allows only the Regions {}, and from {} it runs in {}", tenant.name,
+                       catalog_->names(tenant.regions), source, catalog_->names(destinations));
+  const RegionMask sources = inference.profile != nullptr ? inference.profile->sources
+                             : inference.model != nullptr ? inference.model->in_region
+                                                          : RegionMask{};
+  return fmt::format("it cannot be called from {}, only from {}", source,
+                     sources.empty() ? "nowhere" : catalog_->names(sources));
+}
+
+base::Result<domain::Grant> Permissions::denied(const domain::Principal& principal,
+                                                const domain::Inference& inference,
+                                                std::string_view because) const {
+  const domain::Region* source =
+      inference.source < catalog_->regions().size() ? &catalog_->region(inference.source) : nullptr;
+  std::string resource = fmt::format("arn:{}:bedrock:{}:", source != nullptr ? source->partition : "aws",
+                                     source != nullptr ? source->name : "");
+  if (inference.profile != nullptr) {
+    const bool application = inference.profile->kind == domain::ProfileKind::application;
+    resource +=
+        fmt::format("{}:{}/{}", principal.account_id,
+                    application ? "application-inference-profile" : "inference-profile", inference.profile->id);
+  } else {
+    resource += fmt::format(":foundation-model/{}",
+                            inference.model != nullptr ? inference.model->id : std::string{inference.requested});
+  }
+  return base::fail(base::Code::access_denied,
+                    fmt::format("User: {} is not authorized to perform: {} on resource: {} because {}",
+                                principal.arn, action(inference), resource, because));
+}
+
+}  // namespace portolan::policy
