@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The disk door: just what an append-only log needs, so that a crash can be simulated exactly (sim/crash_disk.h).
 //
-// Rules the callers rely on: bytes appended are durable only after sync() returns; a created, renamed or removed name is
-// durable only after sync_directory(); after an error from sync() the state of the file is unknown (the kernel may have
-// dropped the dirty pages), so the caller must stop using that File.
+// Rules the callers rely on: bytes appended are durable only after sync() returns; a created, renamed or removed
+// name is durable only after sync_directory(); after an error from sync() the state of the file is unknown (the
+// kernel may have dropped the dirty pages), so the caller must stop using that File.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,10 @@ class File {
 class Disk {
  public:
   virtual ~Disk() = default;
-  /// Creates the directory and its parents.
+  /// Creates the directory and its parents; their names are durable on return.
   virtual base::Result<void> make_directory(const std::string& path) = 0;
-  /// Opens for append and read; creates when absent.
+  /// Opens for append and read; creates when absent. What an existing file then shows is what the medium holds:
+  /// dirty pages are synced first and cached ones dropped, for after an earlier failed sync the cache may be wrong.
   virtual base::Result<std::unique_ptr<File>> open(const std::string& path) = 0;
   /// Opens an existing file for reading.
   virtual base::Result<std::unique_ptr<File>> open_existing(const std::string& path) = 0;
