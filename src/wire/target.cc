@@ -87,6 +87,7 @@ base::Result<std::string> read_id(std::string_view raw_id) {
     return base::fail(Code::malformed_request, "path: the model or profile id is longer than 2048 characters");
   }
   std::string id;
+  id.reserve(raw_id.size());
   if (!base::percent_decode(raw_id, id)) {
     return base::fail(Code::malformed_request,
                       "path: the model or profile id holds a '%' without two hexadecimal digits behind it");
