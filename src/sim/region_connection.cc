@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/region_connection.h"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 
 #include "sim/region_http1.h"
@@ -61,9 +62,12 @@ void RegionConnection::flush() {
     return;
   }
   writing_.swap(queued_);
+  // Counted before the peer can see them; what could not be sent is taken back.
+  server_.counts().bytes_out += writing_.size();
   asio::async_write(socket_, asio::buffer(writing_),
                     [self = shared_from_this()](error_code failure, std::size_t size) {
-                      self->server_.counts().bytes_out += size;
+                      std::uint64_t& bytes_out = self->server_.counts().bytes_out;
+                      bytes_out -= std::min<std::uint64_t>(bytes_out, self->writing_.size() - size);
                       self->writing_.clear();
                       if (self->closed_) return;
                       if (failure) return self->close();

@@ -37,12 +37,16 @@ Exchange::~Exchange() {
 }
 
 void Exchange::wait_until(RealTime at, void (Exchange::*then)()) {
-  // At once when there is nothing to wait for: without modelled latency a reply costs no turn of the event loop.
-  if (at <= std::chrono::steady_clock::now()) return (this->*then)();
   timer_.expires_at(at);
   timer_.async_wait([self = shared_from_this(), then](boost::system::error_code failure) {
     if (!failure && self->channel_ != nullptr) ((*self).*then)();
   });
+}
+
+void Exchange::begin_after(base::Duration real, void (Exchange::*then)()) {
+  // Without modelled latency a reply costs no turn of the event loop.
+  if (real <= base::Duration::zero()) return (this->*then)();
+  wait_until(due_, then);
 }
 
 base::Duration Exchange::slowed(base::Duration duration) const {
@@ -53,7 +57,9 @@ base::Duration Exchange::slowed(base::Duration duration) const {
 
 void Exchange::refuse(Refusal refusal, base::Duration delay) {
   refusal_ = std::move(refusal);
-  wait_until(std::chrono::steady_clock::now() + parts_.clock.to_real(delay), &Exchange::send_refusal);
+  const base::Duration real = parts_.clock.to_real(delay);
+  due_ = std::chrono::steady_clock::now() + real;
+  begin_after(real, &Exchange::send_refusal);
 }
 
 void Exchange::send_refusal() {
@@ -88,8 +94,9 @@ void Exchange::answer(RegionOperation operation, Generation generation, FaultPla
     }
     until_first_byte += latency_ - first_token_;
   }
-  due_ = std::chrono::steady_clock::now() + parts_.clock.to_real(until_first_byte);
-  wait_until(due_, streams(operation) ? &Exchange::begin_stream : &Exchange::send_whole);
+  const base::Duration real = parts_.clock.to_real(until_first_byte);
+  due_ = std::chrono::steady_clock::now() + real;
+  begin_after(real, streams(operation) ? &Exchange::begin_stream : &Exchange::send_whole);
 }
 
 AnswerFacts Exchange::facts() const {

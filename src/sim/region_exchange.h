@@ -72,6 +72,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   using RealTime = std::chrono::steady_clock::time_point;
 
   void wait_until(RealTime at, void (Exchange::*then)());
+  /// Runs `then` at due_, `real` from now; at once when that is zero.
+  void begin_after(base::Duration real, void (Exchange::*then)());
   base::Duration slowed(base::Duration duration) const;
   void send_refusal();
   void begin_stream();
@@ -93,7 +95,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   AnswerFacts facts_;
   std::string model_;
   std::uint32_t tokens_sent_ = 0;
-  RealTime due_;              // of the next token
+  RealTime due_;              // of the next token, or of the reply
   base::Duration latency_{};  // world time in the Region so far
   base::Duration first_token_{};
   bool stalled_ = false;
