@@ -15,6 +15,13 @@ base::Result<void> malformed(std::string message) {
 }
 }  // namespace
 
+Answer::Answer(domain::Operation operation, bool stream) : format_(Format::whole), watch_(operation) {
+  if (operation == domain::Operation::converse_stream || operation == domain::Operation::invoke_model_stream)
+    format_ = Format::event_stream;
+  else if (operation == domain::Operation::chat_completions && stream)
+    format_ = Format::sse;
+}
+
 base::Result<void> Answer::take(std::string_view bytes) {
   if (ended_) return bytes.empty() ? base::Result<void>{} : malformed("bytes after the end of the answer");
   if (has_head_) return take_body(bytes);
@@ -37,7 +44,7 @@ base::Result<void> Answer::take(std::string_view bytes) {
   body_left_ = head.content_length;
   keep_alive_ = head.keep_alive && framing_ != wire::BodyFraming::until_close;
   // An error is a whole JSON body, also where a stream was asked for.
-  if (status_ != 200) format_ = AnswerFormat::whole;
+  if (status_ != 200) format_ = Format::whole;
   ended_ = framing_ == wire::BodyFraming::none || (framing_ == wire::BodyFraming::length && body_left_ == 0);
   const std::string rest = held_.substr(head.head_bytes);
   held_.clear();
@@ -68,11 +75,11 @@ base::Result<void> Answer::take_body(std::string_view bytes) {
 base::Result<void> Answer::take_payload(std::string_view bytes) {
   payload_bytes_ += bytes.size();
   switch (format_) {
-    case AnswerFormat::whole:
+    case Format::whole:
       return {};
-    case AnswerFormat::event_stream:
+    case Format::event_stream:
       return take_frames(bytes);
-    case AnswerFormat::sse:
+    case Format::sse:
       return take_events(bytes);
   }
   return {};
@@ -88,8 +95,12 @@ base::Result<void> Answer::take_frames(std::string_view bytes) {
     TRY(const std::optional<wire::Frame> frame, wire::read_frame(bytes));
     if (!frame) break;
     if (saw_last_event_) return malformed("an event after the last one");
-    if (frame->message_type != "event") exception_ = frame->type.substr(0, name_bytes_max);
-    saw_last_event_ = frame->message_type == "event" && frame->type == "metadata";
+    if (frame->message_type == "event") {
+      TRY_VOID(watch_.see(*frame));
+      saw_last_event_ = watch_.complete();
+    } else {
+      exception_ = frame->type.substr(0, name_bytes_max);
+    }
     bytes.remove_prefix(frame->bytes.size());
   }
   held_ = std::string{bytes};

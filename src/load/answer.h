@@ -11,16 +11,17 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "domain/call.h"
 #include "wire/http.h"
 #include "wire/sse.h"
+#include "wire/stream_watch.h"
 
 namespace portolan::load {
 
-enum class AnswerFormat : std::uint8_t { whole, event_stream, sse };
-
 class Answer {
  public:
-  explicit Answer(AnswerFormat format) : format_(format) {}
+  /// `stream` matters for chat_completions; the others say it by their name.
+  Answer(domain::Operation operation, bool stream);
 
   /// Takes the next bytes. Code::upstream_malformed when they are not what an answer may hold.
   base::Result<void> take(std::string_view bytes);
@@ -39,20 +40,19 @@ class Answer {
   /// The HTTP body is at its end.
   bool ended() const { return ended_; }
   /// The body is at its end and says itself that nothing is missing.
-  bool complete() const {
-    return ended_ && (format_ == AnswerFormat::whole || saw_last_event_) && exception_.empty();
-  }
+  bool complete() const { return ended_ && (format_ == Format::whole || saw_last_event_) && exception_.empty(); }
   /// A typed exception within a stream: "throttlingException"; for server-sent events "error".
   std::string_view exception() const { return exception_; }
   bool keep_alive() const { return keep_alive_; }
 
  private:
+  enum class Format : std::uint8_t { whole, event_stream, sse };
   base::Result<void> take_body(std::string_view bytes);
   base::Result<void> take_payload(std::string_view bytes);
   base::Result<void> take_frames(std::string_view bytes);
   base::Result<void> take_events(std::string_view bytes);
 
-  AnswerFormat format_;
+  Format format_;
   std::string held_;  // an incomplete head, then an incomplete frame
   std::size_t searched_ = 0;
   bool has_head_ = false;
@@ -61,6 +61,7 @@ class Answer {
   wire::BodyFraming framing_ = wire::BodyFraming::none;
   std::uint64_t body_left_ = 0;
   wire::ChunkedReader chunks_;
+  wire::StreamWatch watch_;
   wire::SseReader events_;
   std::uint64_t payload_bytes_ = 0;
   bool ended_ = false;

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "wire/event_stream.h"
 
 namespace portolan::load {
 namespace {
+
+using domain::Operation;
 
 std::string chunk(std::string_view payload) {
   return fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
@@ -42,7 +45,7 @@ base::Result<void> feed(Answer& answer, std::string_view bytes, std::size_t piec
 TEST(LoadAnswer, ReadsTheSameWhateverThePiecesItComesIn) {
   const std::string bytes = event_stream(true);
   for (const std::size_t piece : {1u, 2u, 7u, 64u, 10'000u}) {
-    Answer answer{AnswerFormat::event_stream};
+    Answer answer{Operation::converse_stream, true};
     ASSERT_TRUE(feed(answer, bytes, piece)) << piece;
     EXPECT_TRUE(answer.complete());
     EXPECT_EQ(answer.status(), 200);
@@ -52,7 +55,7 @@ TEST(LoadAnswer, ReadsTheSameWhateverThePiecesItComesIn) {
 }
 
 TEST(LoadAnswer, AWholeBodyEndsAtItsLength) {
-  Answer answer{AnswerFormat::whole};
+  Answer answer{Operation::converse, false};
   ASSERT_TRUE(answer.take("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n123"));
   EXPECT_FALSE(answer.ended());
   ASSERT_TRUE(answer.take("45"));
@@ -62,37 +65,59 @@ TEST(LoadAnswer, AWholeBodyEndsAtItsLength) {
 }
 
 TEST(LoadAnswer, AnEventStreamWithoutMetadataIsNotComplete) {
-  Answer answer{AnswerFormat::event_stream};
+  Answer answer{Operation::converse_stream, true};
   ASSERT_TRUE(answer.take(event_stream(false)));
   EXPECT_TRUE(answer.ended());
   EXPECT_FALSE(answer.complete());
+}
+
+TEST(LoadAnswer, AModelsOwnStreamEndsWithItsMetrics) {
+  const auto native = [](std::string_view json) {
+    std::string frame;
+    wire::append_event_frame(frame, "chunk",
+                             fmt::format(R"({{"bytes":"{}"}})", base::to_base64(base::as_bytes(json))));
+    return chunk(frame);
+  };
+  const std::string begun = chunked_head("x") + native(R"({"type":"message_start","message":{}})");
+  Answer cut{Operation::invoke_model_stream, true};
+  ASSERT_TRUE(cut.take(begun + "0\r\n\r\n"));
+  EXPECT_TRUE(cut.ended());
+  EXPECT_FALSE(cut.complete());
+  Answer complete{Operation::invoke_model_stream, true};
+  const auto taken = complete.take(
+      begun +
+      native(
+          R"({"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":1,"outputTokenCount":2}})") +
+      "0\r\n\r\n");
+  ASSERT_TRUE(taken) << (taken ? "" : taken.error().message);
+  EXPECT_TRUE(complete.complete());
 }
 
 TEST(LoadAnswer, AnExceptionInTheStreamIsNamed) {
   std::string frames;
   wire::append_event_frame(frames, "messageStart", "{}");
   wire::append_exception_frame(frames, "throttlingException", "{}");
-  Answer answer{AnswerFormat::event_stream};
+  Answer answer{Operation::converse_stream, true};
   ASSERT_TRUE(answer.take(chunked_head("x") + chunk(frames) + "0\r\n\r\n"));
   EXPECT_EQ(answer.exception(), "throttlingException");
   EXPECT_FALSE(answer.complete());
 }
 
 TEST(LoadAnswer, ServerSentEventsAreCompleteWithDoneOnly) {
-  Answer complete{AnswerFormat::sse};
+  Answer complete{Operation::chat_completions, true};
   ASSERT_TRUE(complete.take(sse("[DONE]")));
   EXPECT_TRUE(complete.complete());
-  Answer cut{AnswerFormat::sse};
+  Answer cut{Operation::chat_completions, true};
   ASSERT_TRUE(cut.take(sse("{}")));
   EXPECT_TRUE(cut.ended());
   EXPECT_FALSE(cut.complete());
-  Answer failed{AnswerFormat::sse};
+  Answer failed{Operation::chat_completions, true};
   ASSERT_TRUE(failed.take(sse(R"({"error":{"message":"cut"}})")));
   EXPECT_EQ(failed.exception(), "error");
 }
 
 TEST(LoadAnswer, AnErrorIsAWholeBodyAlsoWhereAStreamWasAsked) {
-  Answer answer{AnswerFormat::event_stream};
+  Answer answer{Operation::converse_stream, true};
   ASSERT_TRUE(
       answer.take("HTTP/1.1 429 Too Many Requests\r\nx-amzn-errortype: ThrottlingException:http://x\r\n"
                   "content-length: 2\r\nconnection: close\r\n\r\n{}"));
@@ -102,7 +127,7 @@ TEST(LoadAnswer, AnErrorIsAWholeBodyAlsoWhereAStreamWasAsked) {
 }
 
 TEST(LoadAnswer, ABodyWithoutALengthEndsWithTheConnection) {
-  Answer answer{AnswerFormat::whole};
+  Answer answer{Operation::converse, false};
   ASSERT_TRUE(answer.take("HTTP/1.1 200 OK\r\n\r\nabc"));
   EXPECT_FALSE(answer.ended());
   answer.end_of_input();
@@ -111,14 +136,14 @@ TEST(LoadAnswer, ABodyWithoutALengthEndsWithTheConnection) {
 }
 
 TEST(LoadAnswer, AnEarlyEndOfALengthIsNoEnd) {
-  Answer answer{AnswerFormat::whole};
+  Answer answer{Operation::converse, false};
   ASSERT_TRUE(answer.take("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n123"));
   answer.end_of_input();
   EXPECT_FALSE(answer.ended());
 }
 
 TEST(LoadAnswer, SkipsWhatOnlyAnnouncesTheAnswer) {
-  Answer answer{AnswerFormat::whole};
+  Answer answer{Operation::converse, false};
   const std::string bytes =
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
   ASSERT_TRUE(feed(answer, bytes, 3));
@@ -127,10 +152,10 @@ TEST(LoadAnswer, SkipsWhatOnlyAnnouncesTheAnswer) {
 }
 
 TEST(LoadAnswer, RefusesWhatIsNoAnswer) {
-  EXPECT_FALSE(Answer{AnswerFormat::whole}.take("SSH-2.0-OpenSSH\r\n\r\n"));
-  EXPECT_FALSE(Answer{AnswerFormat::whole}.take(chunked_head("x") + "zz\r\n"));
-  EXPECT_FALSE(Answer{AnswerFormat::event_stream}.take(chunked_head("x") + chunk(std::string(64, 'x'))));
-  EXPECT_FALSE(Answer{AnswerFormat::whole}.take("HTTP/1.1 200 OK\r\nx: " + std::string(70'000, 'x')));
+  EXPECT_FALSE(Answer(Operation::converse, false).take("SSH-2.0-OpenSSH\r\n\r\n"));
+  EXPECT_FALSE(Answer(Operation::converse, false).take(chunked_head("x") + "zz\r\n"));
+  EXPECT_FALSE(Answer(Operation::converse_stream, true).take(chunked_head("x") + chunk(std::string(64, 'x'))));
+  EXPECT_FALSE(Answer(Operation::converse, false).take("HTTP/1.1 200 OK\r\nx: " + std::string(70'000, 'x')));
 }
 
 }  // namespace

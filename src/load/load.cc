@@ -37,22 +37,15 @@ constexpr Duration lag_tolerated = std::chrono::milliseconds{5};
 constexpr double cpu_share_tolerated = 0.95;
 
 bool streams(const LoadOptions& options) {
-  return options.stream || options.operation == domain::Operation::converse_stream;
-}
-
-AnswerFormat format_of(const LoadOptions& options) {
-  if (!streams(options)) return AnswerFormat::whole;
-  return options.operation == domain::Operation::chat_completions ? AnswerFormat::sse : AnswerFormat::event_stream;
+  return options.stream || options.operation == domain::Operation::converse_stream ||
+         options.operation == domain::Operation::invoke_model_stream;
 }
 
 base::Result<void> check(const LoadOptions& o) {
-  using domain::Operation;
   const auto refuse = [](std::string message) { return base::fail(Code::usage, std::move(message)); };
-  if (o.operation != Operation::converse && o.operation != Operation::converse_stream &&
-      o.operation != Operation::invoke_model && o.operation != Operation::chat_completions)
-    return refuse("operation: only Converse, ConverseStream, InvokeModel and ChatCompletions can be generated");
-  if (o.stream && o.operation != Operation::chat_completions && o.operation != Operation::converse_stream)
-    return refuse("stream: this operation has no stream; use ConverseStream or ChatCompletions");
+  if (!domain::runs_model(o.operation)) return refuse("operation: only those that run a model can be generated");
+  if (o.stream && !streams({.operation = o.operation}) && o.operation != domain::Operation::chat_completions)
+    return refuse("stream: this operation has no stream; name the one that has, or ChatCompletions");
   if (o.model.empty()) return refuse("model: name a model or an inference profile");
   const bool signs = !o.access_key_id.empty() || !o.secret_access_key.empty();
   if (signs == !o.api_key.empty()) return refuse("credentials: give either an access key pair or an API key");
@@ -188,6 +181,11 @@ Task<void> Generator::pace() {
     // Also when the next is already due: the answers of others get their turn.
     co_await world::sleep_for(std::max(due(n) - now(), Duration{}), clock_);
   }
+  if (stopping_) {  // what still waits for a connection was never sent
+    report_.sent -= waiting_.size();
+    under_way_ -= waiting_.size();
+    waiting_.clear();
+  }
   all_sent_ = true;
   for (Caller* caller : idle_) caller->wake.set();
 }
@@ -195,9 +193,8 @@ Task<void> Generator::pace() {
 void Generator::dispatch(Instant intended) {
   ++report_.sent;
   ++under_way_;
-  Caller* caller = nullptr;
   if (!idle_.empty()) {
-    caller = idle_.back();  // the one used last: its connection is least likely to have been closed
+    Caller* caller = idle_.back();  // the one used last: its connection is least likely to have been closed
     idle_.pop_back();
     caller->intended = intended;
     caller->wake.set();
@@ -269,7 +266,7 @@ Task<void> Generator::report_progress() {
 }
 
 Task<void> Generator::call(Caller& caller, Instant intended) {
-  Answer answer{format_of(options_)};
+  Answer answer{options_.operation, streams(options_)};
   Timing timing{.gaps = streams(options_) ? &gap_ : nullptr};
   const std::string problem = co_await exchange(caller, intended, answer, timing);
   if (caller.conduit != nullptr && (!problem.empty() || !answer.ended() || !answer.keep_alive()))

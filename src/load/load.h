@@ -35,7 +35,7 @@ struct Progress {
 
 struct LoadOptions {
   std::string url;  // "http://127.0.0.1:8080"; nothing after the port
-  /// converse, converse_stream, invoke_model or chat_completions.
+  /// One that runs a model: converse, converse_stream, invoke_model, invoke_model_stream or chat_completions.
   domain::Operation operation = domain::Operation::converse;
   bool stream = false;  // for chat_completions; the others say it by their name
   std::string model;    // model or inference profile, id or ARN

@@ -30,6 +30,7 @@ std::string body_with(const LoadOptions& options, const std::string& prompt) {
   using nlohmann::json;
   switch (options.operation) {
     case domain::Operation::invoke_model:
+    case domain::Operation::invoke_model_stream:
       return json{{"anthropic_version", "bedrock-2023-05-31"},
                   {"max_tokens", options.output_tokens},
                   {"messages", json::array({{{"role", "user"}, {"content", prompt}}})}}
@@ -93,6 +94,8 @@ std::string request_path(const LoadOptions& options) {
   switch (options.operation) {
     case domain::Operation::invoke_model:
       return path + "/invoke";
+    case domain::Operation::invoke_model_stream:
+      return path + "/invoke-with-response-stream";
     case domain::Operation::converse_stream:
       return path + "/converse-stream";
     default:

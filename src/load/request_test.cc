@@ -59,6 +59,8 @@ TEST(LoadRequest, EncodesTheModelInThePath) {
   EXPECT_EQ(request_path(options_for(Operation::converse_stream)),
             "/model/us.anthropic.claude-x%3A0/converse-stream");
   EXPECT_EQ(request_path(options_for(Operation::invoke_model)), "/model/us.anthropic.claude-x%3A0/invoke");
+  EXPECT_EQ(request_path(options_for(Operation::invoke_model_stream)),
+            "/model/us.anthropic.claude-x%3A0/invoke-with-response-stream");
   EXPECT_EQ(request_path(options_for(Operation::chat_completions)), "/v1/chat/completions");
 }
 
