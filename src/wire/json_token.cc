@@ -11,6 +11,22 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+bool is_short_escape(char c) {
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return true;
+    default:
+      return false;
+  }
+}
+
 int hex_digit(char c) {
   if (is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -80,7 +96,7 @@ std::optional<std::size_t> decoded_bytes(std::string_view token) {
     if (escape != at) after_high_surrogate = false;
     if (end - escape < 2) return std::nullopt;
     if (escape[1] != 'u') {
-      if (std::strchr("\"\\/bfnrt", escape[1]) == nullptr || escape[1] == '\0') return std::nullopt;
+      if (!is_short_escape(escape[1])) return std::nullopt;
       size -= 1;
       at = escape + 2;
       after_high_surrogate = false;

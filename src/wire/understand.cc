@@ -130,6 +130,7 @@ class Walk {
   std::string_view body_;
   std::span<const std::uint32_t> starts_;
   std::size_t next_ = 0;
+  std::size_t scalar_bytes_ = 0;  // what the last scalar stands for, in UTF-8
   int depth_ = 0;
   std::string decoded_key_;
 };
@@ -145,8 +146,14 @@ Result<std::string_view> Walk::scalar() {
   const std::size_t start = starts_[next_];
   const std::size_t stop = next_ + 1 < starts_.size() ? starts_[next_ + 1] : body_.size();
   const std::string_view token = without_trailing_space(body_.substr(start, stop - start));
-  const bool is_word = token == "true" || token == "false" || token == "null";
-  if (!is_word && !is_number(token) && !decoded_bytes(token)) return malformed("a value");
+  scalar_bytes_ = token.size();
+  if (token.starts_with('"')) {
+    const auto bytes = decoded_bytes(token);
+    if (!bytes) return malformed("a value");
+    scalar_bytes_ = *bytes;
+  } else if (token != "true" && token != "false" && token != "null" && !is_number(token)) {
+    return malformed("a value");
+  }
   ++next_;
   return token;
 }
@@ -201,9 +208,7 @@ Result<void> Walk::value(Reads reads) {
   }
   if (peek() == '[') return array([&](std::size_t) { return value(reads); });
   TRY(const std::string_view token, scalar());
-  const bool is_string = token.front() == '"';
-  if (reads == Reads::all || (reads == Reads::blocks && is_string))
-    text_bytes += is_string ? *decoded_bytes(token) : token.size();
+  if (reads == Reads::all || (reads == Reads::blocks && token.front() == '"')) text_bytes += scalar_bytes_;
   return {};
 }
 
@@ -219,8 +224,8 @@ Result<void> Walk::block() {
       return {};
     }
     if (name == "data" && peek() == '"') {
-      TRY(const std::string_view data, scalar());
-      data_bytes += *decoded_bytes(data);
+      TRY_VOID(scalar());
+      data_bytes += scalar_bytes_;
       return {};
     }
     if (among(silent_members, name)) return value(Reads::nothing);
@@ -508,7 +513,7 @@ domain::Usage BodyReader::usage(domain::Operation, std::string_view body) {
   if (!starts) return {};
   Walk walk(body, *starts);
   UsageReading reading(walk);
-  const bool is_whole = reading.read().has_value();
+  const bool is_whole = reading.read().has_value() && walk.at_end();
   state_->shrink();
   return is_whole ? reading.usage() : domain::Usage{};
 }

@@ -330,8 +330,8 @@ TEST(Usage, IsUnknownWhenAReplyHoldsNoneOrIsNotWhole) {
   for (const char* body :
        {R"()", R"({})", R"([])", R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"inputTokens":1}})",
         R"({"usage":{"inputTokens":1,"outputTokens":"2"}})", R"({"usage":{"inputTokens":1,"outputTokens":-2}})",
-        R"({"usage":{"inputTokens":1,"outputTokens":2})", R"(<html>)",
-        R"({"usage":{"inputTokens":null,"outputTokens":2}})",
+        R"({"usage":{"inputTokens":1,"outputTokens":2})", R"({"usage":{"inputTokens":1,"outputTokens":2}}-)",
+        R"(<html>)", R"({"usage":{"inputTokens":null,"outputTokens":2}})",
         R"({"output":{"usage":{"inputTokens":1,"outputTokens":2}}})"})
     EXPECT_FALSE(usage(Operation::converse, body).known) << body;
 }
