@@ -4,6 +4,25 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "domain/nearest.h"
+
+namespace {
+
+/// CLI11 only says that a command is missing; people want to hear which word was wrong.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::string word = argv[1];
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == word) return {};
+    names.push_back(command->get_name());
+  }
+  const std::string near = portolan::domain::nearest(word, names);
+  return "there is no command \"" + word + "\"" + (near.empty() ? "" : "; did you mean " + near + "?") +
+         " (portolan --help lists them)";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace portolan::cli;
@@ -23,6 +42,8 @@ int main(int argc, char** argv) {
   add_trail(app, exit_code);
   add_sandbox(app, exit_code);
   add_load(app, exit_code);
+  if (const std::string stranger = unknown_command(app, argc, argv); !stranger.empty())
+    return report(Exit::usage, stranger);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -60,7 +60,7 @@ struct Deadlines {
 
 /// How failures move a call on. attempts_max counts the first try.
 struct Retry {
-  unsigned attempts_max = 4;
+  unsigned attempts_max = 8;
   unsigned budget_percent = 20;  // retries allowed per hundred calls begun, beyond one for each call in flight
   base::Duration backoff_base =
       base::milliseconds{20};  // full jitter: uniform in [0, min(cap, base·2^n)], same Region only

@@ -77,7 +77,7 @@ TEST(Load, TakesTheDefaultsForWhatIsNotSaid) {
   EXPECT_EQ(config.data_dir, "portolan-data");
   EXPECT_EQ(config.limits.body_bytes_max, 25'000'000u);
   EXPECT_EQ(config.deadlines.idle, base::seconds{350});
-  EXPECT_EQ(config.retry.attempts_max, 4u);
+  EXPECT_EQ(config.retry.attempts_max, 8u);
   EXPECT_EQ(config.catalog->region(config.source_region).name, "us-east-1");
   EXPECT_THAT(config.tenants[0].profiles, IsEmpty());
   EXPECT_EQ(config.tenants[0].tokens_per_minute, 0u);

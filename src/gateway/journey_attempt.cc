@@ -27,6 +27,19 @@ constexpr std::size_t refusal_bytes_max = 64 * 1024;
 constexpr std::size_t reply_bytes_max = 64u << 20;
 constexpr std::size_t held_bytes_max = 2u << 20;
 
+// Silence is judged by what was asked: reading a prompt takes time before the first token (GORGO's default is 0.094
+// ms a token; twice that is patience), and a whole reply's first byte comes after its last token (20 tokens a
+// second is slow).
+constexpr double reading_ms_per_token = 0.2;
+constexpr double writing_ms_per_token = 50;
+
+/// How long an attempt may stay silent before it is given up.
+base::Duration silence_max(const domain::Inference& inference, const config::Deadlines& deadlines) {
+  double ms = reading_ms_per_token * inference.input_tokens;
+  if (!inference.stream) ms += writing_ms_per_token * inference.output_tokens_max;
+  return deadlines.first_byte + base::from_ms(ms);
+}
+
 std::string_view upstream_action(const domain::Inference& inference) {
   switch (inference.operation) {
     case Operation::invoke_model:
@@ -85,7 +98,9 @@ Task<Result<void>> Journey::attempt(Call& call, ReplySink& sink) {
     Result<void> outcome = co_await round_of_attempts(call, sink, path, body, body_hash);
     if (outcome || call.reply.begun || outcome.error().facts().remedy != base::Remedy::retry_elsewhere)
       co_return outcome;
-    // Every candidate has failed, each in a way that may pass.
+    // Every candidate has failed, each in a way that may pass. A throttle does not pass within a backoff: asking
+    // again would only be throttled again, so the caller is told how long to wait.
+    if (outcome.error().code == Code::upstream_throttled) co_return outcome;
     const unsigned attempts_left = std::min<unsigned>(retry.attempts_max, domain::attempts_max) -
                                    std::min<unsigned>(retry.attempts_max, call.attempt_count);
     const base::Duration pause =
@@ -105,15 +120,19 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
   const unsigned attempts_max = std::min<unsigned>(call.snapshot->config.retry.attempts_max, domain::attempts_max);
   Result<void> outcome = base::fail(Code::no_region, "No Region was tried.");
   for (std::size_t i = 0; i < call.plan.size && call.attempt_count < attempts_max; ++i) {
-    if (call.attempt_count > 0 && !parts_.retry_budget.take())
-      co_return base::fail(Code::retry_budget_empty,
-                           "The Region failed and the retry budget is spent; the last error was: " +
-                               (outcome ? "" : outcome.error().message),
-                           base::seconds{1});
     // The next best stands ready in case this one fails.
     if (i + 1 < call.plan.size) parts_.transport.warm(call.plan.candidates[i + 1].region);
+    const domain::RegionIndex region = call.plan.candidates[i].region;
+    if (!parts_.fleet.attempt_begun(region, i + 1 == call.plan.size)) continue;  // another call is its trial
+    if (call.attempt_count > 0 && !parts_.retry_budget.take()) {
+      parts_.fleet.attempt_abandoned(region);
+      co_return base::fail(
+          Code::retry_budget_empty,
+          "The Region failed and the retry budget is spent; the last error was: " + outcome.error().message,
+          base::seconds{1});
+    }
     domain::Attempt& attempt = call.attempts[call.attempt_count++];
-    attempt.region = call.plan.candidates[i].region;
+    attempt.region = region;
     outcome = co_await try_region(call, sink, attempt, path, body, body_hash);
     if (outcome) co_return outcome;
     if (call.reply.begun || outcome.error().facts().remedy != base::Remedy::retry_elsewhere) co_return outcome;
@@ -158,12 +177,11 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
   const config::Deadlines& deadlines = call.snapshot->config.deadlines;
   const base::Instant sent_at = parts_.reactor.clock.now();
   attempt.started_after = sent_at - call.began;
-  parts_.fleet.attempt_begun(attempt.region);
 
   FlowPointer flow = parts_.transport.open(attempt.region);
   const std::string head = request_head(call, attempt.region, path, body.size(), body_hash);
   const upstream::Outgoing outgoing{.head = head, .body = body};
-  const base::Instant by = std::min(sent_at + deadlines.first_byte, call.give_up_at);
+  const base::Instant by = std::min(sent_at + silence_max(call.inference, deadlines), call.give_up_at);
   Result<const wire::ResponseHead*> started = co_await flow->start(outgoing, deadlines.connect, by);
   if (flow->sent()) attempt.bytes_sent = head.size() + body.size();
 
@@ -197,7 +215,10 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
   }
   attempt.served = true;
   call.served_by = attempt.region;
-  parts_.fleet.attempt_served(attempt.region, now);
+  if (!call.inference.stream)
+    parts_.fleet.whole_reply(attempt.region, attempt.duration, call.inference.input_tokens,
+                             call.usage.output_tokens, now);
+  parts_.fleet.attempt_served(attempt.region, now, attempt.duration);
   co_return outcome;
 }
 

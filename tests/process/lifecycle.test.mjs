@@ -148,7 +148,7 @@ describe("portolan check", () => {
     assert.equal(code, 2);
     for (const expected of [
       /mistakes\.yaml:2:16 source_region: .*us-east-1/,
-      /mistakes\.yaml:3:10 listen\.adress: .*address/,
+      /mistakes\.yaml:3:10 listen: unknown key "adress"; did you mean address\?/,
       /mistakes\.yaml:3:\d+ listen\.port: .*65535/,
       /mistakes\.yaml:4:\d+ deadlines\.first_byte: /,
       /mistakes\.yaml:5:\d+ account\.account_id: .*12 digits/,
