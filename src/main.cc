@@ -12,12 +12,12 @@ namespace {
 std::string unknown_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return {};
   const std::string word = argv[1];
-  std::vector<std::string> names;
+  std::vector<std::string> names;  // CLI11 gives them by value
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (command->get_name() == word) return {};
     names.push_back(command->get_name());
   }
-  const std::string near = portolan::domain::nearest(word, names);
+  const std::string near = portolan::domain::nearest_name(word, {names.begin(), names.end()});
   return "there is no command \"" + word + "\"" + (near.empty() ? "" : "; did you mean " + near + "?") +
          " (portolan --help lists them)";
 }
