@@ -29,7 +29,9 @@ std::uint64_t Random::next() {
   return result;
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t Random::below(std::uint64_t bound) {
   // Lemire's multiply-shift; the bias at 64 bits is below anything a simulation could notice.
@@ -42,7 +44,9 @@ double Random::normal() {
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
 }
 
-double Random::exponential() { return -std::log(1.0 - uniform()); }
+double Random::exponential() {
+  return -std::log(1.0 - uniform());
+}
 
 std::string uuid(Random& random) {
   constexpr char digits[] = "0123456789abcdef";

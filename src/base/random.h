@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chance as a value: a small seeded generator that judges and the Region model carry, so that one seed rebuilds a run.
-// Not for secrets: keys and nonces come from OpenSSL's RAND_bytes.
+// Chance as a value: a small seeded generator that judges and the Region model carry, so that one seed rebuilds a
+// run. Not for secrets: keys and nonces come from OpenSSL's RAND_bytes.
 #pragma once
 
 #include <cstdint>

@@ -34,8 +34,12 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr double to_ms(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-constexpr Duration from_ms(double ms) { return Duration{static_cast<std::int64_t>(ms * 1e6)}; }
+constexpr double to_ms(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
+constexpr Duration from_ms(double ms) {
+  return Duration{static_cast<std::int64_t>(ms * 1e6)};
+}
 
 /// "2026-11-21T23:05:07Z", or with milliseconds "2026-11-21T23:05:07.042Z".
 std::string iso8601(WallTime at, bool with_ms = false);

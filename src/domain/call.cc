@@ -4,25 +4,37 @@
 namespace portolan::domain {
 
 std::string_view name(Stage stage) {
-  constexpr std::array<std::string_view, stage_count> names{"receive", "identify", "understand", "permit", "reserve",
-                                                            "plan",    "attempt",  "settle",     "record"};
+  constexpr std::array<std::string_view, stage_count> names{
+      "receive", "identify", "understand", "permit", "reserve", "plan", "attempt", "settle", "record"};
   return names[static_cast<std::size_t>(stage)];
 }
 
-std::string_view name(Dialect dialect) { return dialect == Dialect::openai ? "openai" : "bedrock"; }
+std::string_view name(Dialect dialect) {
+  return dialect == Dialect::openai ? "openai" : "bedrock";
+}
 
 std::string_view event_name(Operation operation) {
   switch (operation) {
-    case Operation::invoke_model: return "InvokeModel";
-    case Operation::invoke_model_stream: return "InvokeModelWithResponseStream";
-    case Operation::converse: return "Converse";
-    case Operation::converse_stream: return "ConverseStream";
-    case Operation::chat_completions: return "ChatCompletions";
-    case Operation::list_inference_profiles: return "ListInferenceProfiles";
-    case Operation::get_inference_profile: return "GetInferenceProfile";
-    case Operation::list_foundation_models: return "ListFoundationModels";
-    case Operation::list_openai_models: return "ListModels";
-    case Operation::unknown: return "Unknown";
+    case Operation::invoke_model:
+      return "InvokeModel";
+    case Operation::invoke_model_stream:
+      return "InvokeModelWithResponseStream";
+    case Operation::converse:
+      return "Converse";
+    case Operation::converse_stream:
+      return "ConverseStream";
+    case Operation::chat_completions:
+      return "ChatCompletions";
+    case Operation::list_inference_profiles:
+      return "ListInferenceProfiles";
+    case Operation::get_inference_profile:
+      return "GetInferenceProfile";
+    case Operation::list_foundation_models:
+      return "ListFoundationModels";
+    case Operation::list_openai_models:
+      return "ListModels";
+    case Operation::unknown:
+      return "Unknown";
   }
   return "Unknown";
 }
@@ -32,24 +44,34 @@ Dialect dialect(Operation operation) {
                                                                                                 : Dialect::bedrock;
 }
 
-bool runs_model(Operation operation) { return operation <= Operation::chat_completions; }
+bool runs_model(Operation operation) {
+  return operation <= Operation::chat_completions;
+}
 
 std::string_view name(Candidate::Standing standing) {
   switch (standing) {
-    case Candidate::Standing::healthy: return "healthy";
-    case Candidate::Standing::unmeasured: return "unmeasured";
-    case Candidate::Standing::cooling: return "cooling";
-    case Candidate::Standing::suspect: return "suspect";
-    case Candidate::Standing::open: return "open";
+    case Candidate::Standing::healthy:
+      return "healthy";
+    case Candidate::Standing::unmeasured:
+      return "unmeasured";
+    case Candidate::Standing::cooling:
+      return "cooling";
+    case Candidate::Standing::suspect:
+      return "suspect";
+    case Candidate::Standing::open:
+      return "open";
   }
   return "healthy";
 }
 
 std::string_view name(ProfileKind kind) {
   switch (kind) {
-    case ProfileKind::geographic: return "geographic";
-    case ProfileKind::global: return "global";
-    case ProfileKind::application: return "application";
+    case ProfileKind::geographic:
+      return "geographic";
+    case ProfileKind::global:
+      return "global";
+    case ProfileKind::application:
+      return "application";
   }
   return "geographic";
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The values that a call gathers on its way through the nine stops (docs/life_of_a_call.md).
 //
-// Values only: no behaviour beyond naming. A level-3 room takes some of them and returns another; no room of level 3
-// knows another room.
+// Values only: no behaviour beyond naming. A level-3 room takes some of them and returns another; no room of level
+// 3 knows another room.
 #pragma once
 
 #include <array>
@@ -50,10 +50,10 @@ enum class CredentialKind : std::uint8_t { none, sigv4, api_key };
 
 /// Who calls. Compiled into the snapshot, shared by all calls of that key; never holds a secret.
 struct Principal {
-  std::string arn;            // "arn:aws:iam::111122223333:user/alice"
-  std::string user_name;      // "alice"
-  std::string account_id;     // the tenant's account: 12 digits
-  std::string tenant;         // "research"
+  std::string arn;         // "arn:aws:iam::111122223333:user/alice"
+  std::string user_name;   // "alice"
+  std::string account_id;  // the tenant's account: 12 digits
+  std::string tenant;      // "research"
   std::uint16_t tenant_index = 0;
   std::string access_key_id;  // for SigV4 principals; empty for API keys
   std::string key_id;         // names the credential in records and metrics; never the credential itself
@@ -107,13 +107,13 @@ struct Plan {
 /// One try at one Region (stop 7).
 struct Attempt {
   RegionIndex region = region_none;
-  base::Duration started_after{};   // since the call began
-  base::Duration first_byte{};      // from sending to the first byte of the reply; zero when none came
+  base::Duration started_after{};  // since the call began
+  base::Duration first_byte{};     // from sending to the first byte of the reply; zero when none came
   base::Duration duration{};
-  int upstream_status = 0;          // HTTP status; 0 when none came
-  bool served = false;              // this attempt's reply went to the caller
+  int upstream_status = 0;                    // HTTP status; 0 when none came
+  bool served = false;                        // this attempt's reply went to the caller
   base::Code failure = base::Code::internal;  // meaningful when !served
-  std::uint64_t bytes_sent = 0;     // request bytes that left for the Region
+  std::uint64_t bytes_sent = 0;               // request bytes that left for the Region
 };
 inline constexpr std::size_t attempts_max = 8;
 

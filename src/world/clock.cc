@@ -6,7 +6,8 @@
 namespace portolan::world {
 namespace {
 std::int64_t steady_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 }  // namespace
 
@@ -20,7 +21,9 @@ base::Instant RealClock::now() const {
   return base::Instant{std::chrono::hours{1} + base::Duration{scaled_ns}};
 }
 
-base::WallTime RealClock::wall() const { return std::chrono::floor<base::microseconds>(std::chrono::system_clock::now()); }
+base::WallTime RealClock::wall() const {
+  return std::chrono::floor<base::microseconds>(std::chrono::system_clock::now());
+}
 
 base::Duration RealClock::to_real(base::Duration world) const {
   return base::Duration{static_cast<std::int64_t>(static_cast<double>(world.count()) / time_scale_)};
