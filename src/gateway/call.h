@@ -39,7 +39,7 @@ struct Reply {
   int status = 200;
   std::string_view content_type = "application/json";
   std::string_view error_type;  // x-amzn-errortype
-  std::uint32_t retry_after_s = 0;
+  std::string retry_after;      // in seconds, as it is sent
   std::string body;
   std::string held;    // the tail of a stream that waits for the record
   bool begun = false;  // the head has been sent

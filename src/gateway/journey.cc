@@ -53,12 +53,12 @@ void Journey::refuse(Call& call, base::Error error) {
     reply.held.clear();
     wire::append_stream_error(reply.held, error, call.dialect);
   } else {
+    // In place of whatever was ready to be sent, its fields included.
     wire::ErrorReply refusal = wire::error_reply(error, call.dialect);
-    reply.status = refusal.status;
-    reply.content_type = "application/json";
-    reply.error_type = refusal.error_type;
-    reply.body = std::move(refusal.body);
-    reply.retry_after_s = refusal.retry_after_s;
+    reply = Reply{.status = refusal.status,
+                  .error_type = refusal.error_type,
+                  .retry_after = refusal.retry_after_s > 0 ? std::to_string(refusal.retry_after_s) : std::string{},
+                  .body = std::move(refusal.body)};
   }
   call.error = std::move(error);
 }
@@ -190,6 +190,7 @@ ReplyHead Journey::reply_head(const Call& call) const {
   head.add("content-type", reply.content_type);
   head.add("x-amzn-requestid", call.id);
   if (!reply.error_type.empty()) head.add("x-amzn-errortype", reply.error_type);
+  if (!reply.retry_after.empty()) head.add("retry-after", reply.retry_after);
   head.add("x-portolan-call-id", call.id);
   head.add("x-portolan-source-region", call.catalog().region(call.source()).name);
   if (call.served_by != domain::region_none)

@@ -224,8 +224,15 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
 
 void Journey::note_failure(Call& call, domain::Attempt& attempt, const base::Error& error) {
   attempt.failure = error.code;
-  // A stream that was cut after its first byte was still served, as far as it went, by this Region.
-  if (call.reply.begun) call.served_by = attempt.region;
+  if (call.reply.begun) {
+    // A stream that was cut after its first byte was still served, as far as it went, by this Region.
+    call.served_by = attempt.region;
+  } else {
+    // Nothing of it is left: not in the next attempt's answer, not in what the call is charged.
+    call.reply = {};
+    call.usage = {};
+    call.pieces_forwarded = 0;
+  }
   if (is_callers(error))
     parts_.fleet.attempt_abandoned(attempt.region);
   else
