@@ -15,7 +15,6 @@
 
 namespace portolan::cli {
 
-using base::Code;
 using base::Result;
 using control::AdminReply;
 using control::AdminRequest;

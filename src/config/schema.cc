@@ -132,7 +132,7 @@ std::string allowed(const Setting& setting) {
 
 /// The path that heads the settings of a mapping: `tenants[]`, `regions.REGION`.
 std::string inner_path(const std::string& path, const Setting& setting) {
-  const std::string own = path.empty() ? std::string{setting.key} : fmt::format("{}.{}", path, setting.key);
+  std::string own = path.empty() ? std::string{setting.key} : fmt::format("{}.{}", path, setting.key);
   if (setting.type == Type::sections) return own + "[]";
   if (setting.type == Type::by_region) return own + ".REGION";
   return own;
