@@ -11,6 +11,7 @@ find_package(fmt 9 REQUIRED)
 find_package(simdjson 3 REQUIRED)
 find_package(GTest 1.12 REQUIRED)
 find_package(benchmark 1.7 REQUIRED)
+find_package(mimalloc 2.0 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2>=1.52)
 

@@ -39,7 +39,7 @@ Task<void> Http1Connection::run(std::string_view first) {
   std::memcpy(buffer_.get(), first.data(), first.size());
   size_ = first.size();
   while (keep_alive_ && !gone_) {
-    head_ = {};
+    head_.clear();
     body_ = {};
     refused_.reset();
     consumed_ = 0;

@@ -28,20 +28,24 @@ class Headers {
  public:
   bool add(std::string_view name, std::string_view value) {
     if (size_ == headers_max) return false;
-    fields_[size_++] = {name, value};
+    slots_.fields[size_++] = {name, value};
     return true;
   }
   void clear() { size_ = 0; }
   std::size_t size() const { return size_; }
-  const Header* begin() const { return fields_.data(); }
-  const Header* end() const { return fields_.data() + size_; }
+  const Header* begin() const { return slots_.fields; }
+  const Header* end() const { return slots_.fields + size_; }
   /// The first field of that name, case-insensitively; null when there is none.
   const Header* find(std::string_view name) const;
   std::string_view value(std::string_view name) const;
   std::size_t count(std::string_view name) const;
 
  private:
-  std::array<Header, headers_max> fields_;
+  // Not initialised: clearing 3 KB for each head cost more than reading a small one.
+  union Slots {
+    Slots() {}
+    Header fields[headers_max];
+  } slots_;
   std::size_t size_ = 0;
 };
 
@@ -57,6 +61,18 @@ struct RequestHead {
   bool keep_alive = true;
   bool expects_continue = false;
   std::size_t head_bytes = 0;  // length of the head, blank line included
+
+  /// As new, without touching the storage of the fields.
+  void clear() {
+    method = target = {};
+    minor_version = 1;
+    headers.clear();
+    framing = BodyFraming::none;
+    content_length = 0;
+    keep_alive = true;
+    expects_continue = false;
+    head_bytes = 0;
+  }
 };
 
 struct ResponseHead {
