@@ -20,7 +20,6 @@ SHA256_CTX* context(std::array<std::uint32_t, 28>& state) {
 }
 }  // namespace
 
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): SHA256_Init sets what is read.
 Sha256::Sha256() {
   SHA256_Init(context(state_));
 }
