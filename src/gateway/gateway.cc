@@ -6,7 +6,6 @@
 
 namespace portolan::gateway {
 
-using base::Code;
 using base::Result;
 namespace asio = world::asio;
 

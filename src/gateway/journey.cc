@@ -8,7 +8,6 @@
 
 namespace portolan::gateway {
 
-using base::Code;
 using base::Result;
 using domain::Stage;
 using world::Task;

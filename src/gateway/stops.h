@@ -30,8 +30,8 @@ base::Result<void> judge(Call& call, const Bench& bench);
 base::Result<void> receive(Call& call);
 base::Result<void> identify(Call& call, const Bench& bench);
 base::Result<void> understand(Call& call, const Bench& bench);
-/// The part of stop 3 that needs no body: which profile or model `name` means for this principal and source Region.
-base::Result<void> resolve_model(Call& call, std::string_view name);
+/// The part of stop 3 that needs no body: which profile or model `text` means for this principal and source Region.
+base::Result<void> resolve_model(Call& call, std::string_view text);
 /// The other part: how many output tokens, against the model's own limit.
 base::Result<void> limit_output(Call& call);
 base::Result<void> permit(Call& call);

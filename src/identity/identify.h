@@ -64,7 +64,7 @@ class Keyring {
     }
   };
 
-  base::Result<Identity> by_signature(const SignedRequest& request, std::string_view authorization,
+  base::Result<Identity> by_signature(const SignedRequest& request, std::string_view value,
                                       SigningKeys& signing_keys, base::WallTime now) const;
   base::Result<Identity> by_api_key(std::string_view key) const;
   const domain::Principal* add(const config::Tenant& tenant, std::size_t tenant_index, const config::Key& key,

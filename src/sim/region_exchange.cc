@@ -24,9 +24,9 @@ std::string_view outcome_of(const Refusal& refusal) {
 
 }  // namespace
 
-Exchange::Exchange(boost::asio::any_io_executor executor, RegionParts parts, ReplyChannel& channel,
+Exchange::Exchange(const boost::asio::any_io_executor& executor, RegionParts parts, ReplyChannel& channel,
                    std::string operation, std::string request_id)
-    : timer_(std::move(executor)),
+    : timer_(executor),
       parts_(parts),
       channel_(&channel),
       operation_name_(std::move(operation)),

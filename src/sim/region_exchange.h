@@ -55,8 +55,8 @@ struct RegionParts {
 
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(boost::asio::any_io_executor executor, RegionParts parts, ReplyChannel& channel, std::string operation,
-           std::string request_id);
+  Exchange(const boost::asio::any_io_executor& executor, RegionParts parts, ReplyChannel& channel,
+           std::string operation, std::string request_id);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;

@@ -230,7 +230,8 @@ void RegionServer::begin(RegionRequest request, ReplyChannel& channel, std::shar
   exchange->answer(target->operation, *std::move(generation), std::move(plan));
 }
 
-void RegionServer::begin_oversized(RegionRequest request, ReplyChannel& channel, std::shared_ptr<Exchange>& slot) {
+void RegionServer::begin_oversized(const RegionRequest& request, ReplyChannel& channel,
+                                   std::shared_ptr<Exchange>& slot) {
   const std::optional<RegionTarget> target = parse_region_target(request.target);
   start_exchange(channel, target ? name(target->operation) : "?", slot)
       ->refuse({413, "ValidationException", "The request body is larger than 25000000 bytes."},

@@ -57,11 +57,11 @@ class RegionServer {
   base::Result<void> put_fault(const Fault& fault);
   base::Result<void> clear_faults();
 
-  /// Judges the request and answers it on `channel`. `exchange` is set before the first byte is sent, and stays
+  /// Judges the request and answers it on `channel`. `slot` is set before the first byte is sent, and stays
   /// null when a fault leaves the request without an answer.
-  void begin(RegionRequest request, ReplyChannel& channel, std::shared_ptr<Exchange>& exchange);
+  void begin(RegionRequest request, ReplyChannel& channel, std::shared_ptr<Exchange>& slot);
   /// The same for a body beyond request_body_max, which was not kept.
-  void begin_oversized(RegionRequest request, ReplyChannel& channel, std::shared_ptr<Exchange>& exchange);
+  void begin_oversized(const RegionRequest& request, ReplyChannel& channel, std::shared_ptr<Exchange>& slot);
 
   void forget(RegionConnection& connection);
   /// The present time as a Date header has it.

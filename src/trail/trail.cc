@@ -239,8 +239,8 @@ void Trail::run() {
       if (!sleep()) return;
       continue;
     }
-    // A sync costs the same for one record as for a hundred, and more processor time than all else that is done for a
-    // record. When many came together, more will: they are let gather rather than synced in dribs.
+    // A sync costs the same for one record as for a hundred, and more processor time than all else that is done for
+    // a record. When many came together, more will: they are let gather rather than synced in dribs.
     if (batch_.size() >= gathers_from) std::this_thread::sleep_for(options_.gather);
   }
 }
