@@ -66,7 +66,9 @@ void Wheel::remove(Deadline& deadline) {
 }
 
 void Wheel::schedule() {
-  timer_.expires_after(tick);
+  // At the edge of the next tick, not one tick from now: turns would drift and deadlines be two ticks late.
+  const base::Instant next{tick_world_ * (current_ + 1)};
+  timer_.expires_after(std::clamp<base::Duration>(clock_.to_real(next - clock_.now()), base::Duration{1}, tick));
   timer_.async_wait([this](const ErrorCode& error) {
     if (!error) turn();
   });
