@@ -39,7 +39,13 @@ class Pools::Lane final : public Flow {
   base::Instant kept_at() const { return kept_at_; }
   void kept(base::Instant at) { kept_at_ = at; }
   void reuse() { reused_ = true; }
-  bool usable() { return conduit_ != nullptr && conduit_->is_quiet(); }
+  /// Whatever arrived while nobody asked is no answer to the next request. Under TLS unread bytes may be session
+  /// tickets; what else they are, the next exchange finds out from records that only the Region can have sent.
+  bool usable() {
+    if (conduit_ == nullptr || generation_ != pool().generation) return false;
+    return conduit_->is_tls() ? !conduit_->peer_closed() : conduit_->is_quiet();
+  }
+  bool is_current() { return generation_ == pool().generation; }
 
  private:
   Pool& pool() { return pools_.pools_[region_]; }
@@ -59,6 +65,7 @@ class Pools::Lane final : public Flow {
   wire::ChunkedReader chunks_;
   std::uint64_t body_left_ = 0;
   base::Instant kept_at_{};
+  std::uint32_t generation_ = 0;
   bool reused_ = false;
   bool sent_ = false;
   bool any_byte_ = false;
@@ -66,7 +73,8 @@ class Pools::Lane final : public Flow {
 };
 
 Task<Result<void>> Pools::Lane::connect(base::Duration within) {
-  const config::Endpoint& endpoint = pool().endpoint;
+  const config::Endpoint endpoint = pool().endpoint;  // a reload may change it while we wait
+  generation_ = pool().generation;
   world::Reactor& reactor = pools_.reactor_;
   pool().counts.connects.fetch_add(1, std::memory_order_relaxed);
   ErrorCode error;
@@ -243,7 +251,9 @@ Result<void> Pools::set_endpoints(const std::vector<config::Endpoint>& endpoints
     const bool same = pool.endpoint.host == wanted[i].host && pool.endpoint.port == wanted[i].port &&
                       pool.endpoint.tls == wanted[i].tls;
     pool.endpoint = wanted[i];
-    if (!same) pool.idle.clear();
+    if (same) continue;
+    pool.idle.clear();
+    ++pool.generation;
   }
   return {};
 }
@@ -259,6 +269,7 @@ FlowPointer Pools::open(domain::RegionIndex region) {
       pool.idle.clear();
       break;
     }
+    if (!lane->usable()) continue;
     lane->reuse();
     pool.counts.reuses.fetch_add(1, std::memory_order_relaxed);
     return FlowPointer{lane.release()};
@@ -268,7 +279,7 @@ FlowPointer Pools::open(domain::RegionIndex region) {
 
 void Pools::keep(std::unique_ptr<Lane> lane) {
   Pool& pool = pools_[static_cast<std::size_t>(lane->region())];
-  if (pool.idle.size() >= idle_max) return;
+  if (pool.idle.size() >= idle_max || !lane->is_current()) return;
   lane->kept(reactor_.clock.now());
   pool.idle.push_back(std::move(lane));
 }

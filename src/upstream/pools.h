@@ -42,6 +42,7 @@ class Pools final : public Transport {
   class Lane;
   struct Pool {
     config::Endpoint endpoint;
+    std::uint32_t generation = 0;  // of the endpoint: a connection to an older one is not kept
     std::vector<std::unique_ptr<Lane>> idle;
     base::Instant warmed_at{};
     bool warming = false;
