@@ -256,11 +256,12 @@ void Http2Connection::drain() {
   if (failed_) return;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
-  if (streams_.empty()) {
-    conduit_->close();
-    return;
-  }
   world::asio::co_spawn(port_.reactor.io, flush(), [self = shared_from_this()](std::exception_ptr) {});
+}
+
+/// Not while a write is under way: the last stream's end may be in it.
+void Http2Connection::close_if_drained() {
+  if (draining_ && streams_.empty() && !writing_) conduit_->close();
 }
 
 /// The connection is lost: no call of it can be answered any more.
@@ -319,6 +320,7 @@ Task<void> Http2Connection::flush() {
     if (!written) fail();
   }
   writing_ = false;
+  close_if_drained();
 }
 
 void Http2Connection::dispatch(Stream& stream) {
@@ -335,14 +337,14 @@ Task<void> Http2Connection::serve(std::shared_ptr<Stream> stream) {
                   .target = stream->path_,
                   .headers = &stream->headers_,
                   .body = stream->body_,
-                  .host = stream->authority_,
+                  .host = stream->authority_.empty() ? stream->headers_.value("host") : stream->authority_,
                   .peer_address = peer_.address,
                   .http_version = "2",
                   .tls_version = peer_.tls_version,
                   .tls_cipher = peer_.tls_cipher,
                   .refused = std::move(stream->refused_)};
   co_await port_.journey.serve(request, *stream);
-  if (draining_ && streams_.empty()) conduit_->close();
+  close_if_drained();
 }
 
 }  // namespace portolan::gateway

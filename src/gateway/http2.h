@@ -37,6 +37,7 @@ class Http2Connection final : public Connection, public std::enable_shared_from_
   world::Task<void> serve(std::shared_ptr<Stream> stream);
   void dispatch(Stream& stream);
   void fail();
+  void close_if_drained();
 
   Port& port_;
   std::shared_ptr<world::Conduit> conduit_;
