@@ -14,6 +14,12 @@ namespace {
 constexpr std::size_t first_capacity = 8 * 1024;      // most requests fit; grown for those that do not
 constexpr std::size_t kept_capacity_max = 64 * 1024;  // a larger buffer is given back after its request
 constexpr std::size_t upload_bytes_a_second_min = 64 * 1024;
+constexpr base::Duration linger_max = base::seconds{2};
+
+/// The least that a body of that size is granted beyond deadlines.head.
+base::Duration upload_time(std::uint64_t bytes) {
+  return base::seconds{bytes / upload_bytes_a_second_min};
+}
 }  // namespace
 
 std::string_view Port::date() {
@@ -71,8 +77,21 @@ Task<void> Http1Connection::run(std::string_view first) {
     }
     chunked_body_ = {};
     idle_ = true;
+    if (got == Got::refused && !gone_) co_await linger();
   }
   conduit_.shut_down();
+}
+
+/// A caller that is still sending what was refused would lose the answer to a reset if we closed now (RFC 9112
+/// section 9.6): what it sends is read and dropped for a moment.
+Task<void> Http1Connection::linger() {
+  conduit_.shut_down();
+  conduit_.give_up_at(port_.reactor.clock.now() + linger_max);
+  ErrorCode error;
+  while (!error) {
+    const auto room = world::asio::buffer(buffer_.get(), capacity_);
+    co_await conduit_.read_some(room, error);
+  }
 }
 
 /// Grows the buffer, keeping its bytes. Views into it die: whoever holds some reads the head again.
@@ -84,8 +103,8 @@ void Http1Connection::reserve(std::size_t bytes) {
   capacity_ = bytes;
 }
 
-Task<Http1Connection::Got> Http1Connection::read_more(base::Duration within) {
-  conduit_.give_up_at(port_.reactor.clock.now() + within);
+Task<Http1Connection::Got> Http1Connection::read_more(base::Instant by) {
+  conduit_.give_up_at(by);
   ErrorCode error;
   const auto room = world::asio::buffer(buffer_.get() + size_, capacity_ - wire::body_padding - size_);
   const std::size_t got = co_await conduit_.read_some(room, error);
@@ -95,8 +114,7 @@ Task<Http1Connection::Got> Http1Connection::read_more(base::Duration within) {
     co_return Got::request;
   }
   if (!conduit_.timed_out() || size_ == 0) co_return Got::closed;
-  refuse(base::error(Code::request_timeout,
-                     "The request was not complete within " + base::format_duration(within) + "."));
+  refuse(base::error(Code::request_timeout, "The request was not complete within the time allowed."));
   co_return Got::refused;
 }
 
@@ -104,6 +122,7 @@ Task<Http1Connection::Got> Http1Connection::read_head() {
   const config::Config& config = port_.config();
   const std::size_t head_bytes_max = config.limits.head_bytes_max;
   std::size_t searched = 0;
+  base::Instant by{};  // for the whole head, from its first byte on
   for (;;) {
     // RFC 9112 2.2: an empty line before the request is skipped.
     while (size_ >= 2 && searched == 0 && buffer_[0] == '\r' && buffer_[1] == '\n') {
@@ -120,7 +139,9 @@ Task<Http1Connection::Got> Http1Connection::read_head() {
     if (*parsed) break;
     if (size_ + wire::body_padding >= capacity_)
       reserve(std::min(capacity_ * 2, head_bytes_max + 1) + wire::body_padding);
-    const Got more = co_await read_more(size_ == 0 ? config.deadlines.idle : config.deadlines.head);
+    const base::Instant now = port_.reactor.clock.now();
+    if (size_ > 0 && by == base::Instant{}) by = now + config.deadlines.head;
+    const Got more = co_await read_more(size_ == 0 ? now + config.deadlines.idle : by);
     if (more != Got::request) {
       consumed_ = size_;
       co_return more;
@@ -132,6 +153,14 @@ Task<Http1Connection::Got> Http1Connection::read_head() {
 }
 
 Task<Http1Connection::Got> Http1Connection::read_body() {
+  const std::uint64_t body_bytes_max = port_.config().limits.body_bytes_max;
+  if (head_.framing == wire::BodyFraming::length && head_.content_length > body_bytes_max) {
+    refuse(base::error(Code::body_too_large, "The request body has " + std::to_string(head_.content_length) +
+                                                 " bytes; at most " + std::to_string(body_bytes_max) +
+                                                 " are allowed."));
+    consumed_ = size_;
+    co_return Got::refused;
+  }
   if (head_.expects_continue && head_.framing != wire::BodyFraming::none) {
     if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return Got::closed;
   }
@@ -147,23 +176,15 @@ Task<Http1Connection::Got> Http1Connection::read_body() {
 
 Task<Http1Connection::Got> Http1Connection::read_body_of_length() {
   const config::Config& config = port_.config();
-  if (head_.content_length > config.limits.body_bytes_max) {
-    refuse(base::error(Code::body_too_large, "The request body has " + std::to_string(head_.content_length) +
-                                                 " bytes; at most " + std::to_string(config.limits.body_bytes_max) +
-                                                 " are allowed."));
-    consumed_ = size_;
-    co_return Got::refused;
-  }
   const std::size_t whole = head_.head_bytes + head_.content_length;
   if (whole + wire::body_padding > capacity_) {
     reserve(whole + wire::body_padding);
     std::size_t searched = 0;
     (void)wire::read_request_head({buffer_.get(), size_}, config.limits.head_bytes_max, searched, head_);
   }
-  const base::Duration within =
-      config.deadlines.head + base::seconds{head_.content_length / upload_bytes_a_second_min};
+  const base::Instant by = port_.reactor.clock.now() + config.deadlines.head + upload_time(head_.content_length);
   while (size_ < whole) {
-    const Got more = co_await read_more(within);
+    const Got more = co_await read_more(by);
     if (more != Got::request) co_return more;
   }
   body_ = {buffer_.get() + head_.head_bytes, head_.content_length};
@@ -173,6 +194,7 @@ Task<Http1Connection::Got> Http1Connection::read_body_of_length() {
 
 Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
   const config::Config& config = port_.config();
+  const base::Instant began = port_.reactor.clock.now();
   wire::ChunkedReader chunks;
   std::size_t at = head_.head_bytes;
   for (;;) {
@@ -201,7 +223,7 @@ Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
       std::size_t searched = 0;
       (void)wire::read_request_head({buffer_.get(), size_}, config.limits.head_bytes_max, searched, head_);
     }
-    const Got more = co_await read_more(config.deadlines.head);
+    const Got more = co_await read_more(began + config.deadlines.head + upload_time(chunked_body_.size()));
     if (more != Got::request) co_return more;
   }
   chunked_body_.reserve(chunked_body_.size() + wire::body_padding);

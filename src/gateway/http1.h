@@ -29,7 +29,8 @@ class Http1Connection final : public Connection, public ReplySink {
   world::Task<Got> read_body();
   world::Task<Got> read_body_of_length();
   world::Task<Got> read_chunked_body();
-  world::Task<Got> read_more(base::Duration within);
+  world::Task<Got> read_more(base::Instant by);
+  world::Task<void> linger();
   void reserve(std::size_t bytes);
   void refuse(base::Error error) { refused_ = std::move(error); }
   void write_head(const ReplyHead& head, bool streamed, std::size_t content_length);

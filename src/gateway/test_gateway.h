@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: a listener on a loopback port before Regions that follow a script, and a caller on a blocking socket.
+#pragma once
+
+#include <arpa/inet.h>
+#include <chrono>
+#include <future>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include "gateway/listener.h"
+#include "gateway/test_conversation.h"
+
+namespace portolan::gateway::testing {
+
+class ListeningGateway {
+ public:
+  explicit ListeningGateway(std::string_view more_configuration = "")
+      : snapshot_(std::make_shared<const Snapshot>(test_configuration(more_configuration), meters_)),
+        regions(snapshot_->catalog, clock_) {
+    recorder_ = std::move(Recorder::open({.directory = "data/trail"}, disk_, {&reactor_}).value());
+    journey_ = std::make_unique<Journey>(Journey::Parts{.reactor = reactor_,
+                                                        .fleet = fleet_,
+                                                        .retry_budget = retry_budget_,
+                                                        .signing_keys = signing_keys_,
+                                                        .transport = regions,
+                                                        .recorder = *recorder_,
+                                                        .counters = counters,
+                                                        .seed = 7},
+                                         snapshot_);
+    listener_ = std::make_unique<Listener>(reactor_, *journey_, counters);
+    port_ = listener_->listen("127.0.0.1", 0, nullptr).value();
+  }
+  ~ListeningGateway() {
+    drain();
+    recorder_->flush();
+    reactor_.io.stop();
+    if (thread_.joinable()) thread_.join();
+    recorder_.reset();
+  }
+
+  /// After the scripts are written: from now on the reactor's thread reads them.
+  std::uint16_t start() {
+    thread_ = std::thread([this] { reactor_.io.run(); });
+    return port_;
+  }
+  void drain() {
+    if (thread_.joinable()) on_reactor([this] { listener_->drain(); });
+  }
+  std::size_t connections() {
+    std::size_t count = 0;
+    on_reactor([&] { count = listener_->connections(); });
+    return count;
+  }
+  /// True when no connection is left within a second.
+  bool empties() {
+    for (int i = 0; i < 200 && connections() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    return connections() == 0;
+  }
+  std::size_t records() {
+    recorder_->flush();
+    std::size_t count = 0;
+    EXPECT_TRUE(trail::scan(disk_, "data/trail", [&count](std::string_view) { return ++count > 0; }));
+    return count;
+  }
+
+ private:
+  template <class Work>
+  void on_reactor(Work work) {
+    std::promise<void> done;
+    world::asio::post(reactor_.io, [&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  world::RealClock clock_;
+  sim::CrashDisk disk_{1};
+  world::Reactor reactor_{0, clock_};
+  Meters meters_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  route::Fleet fleet_;
+  route::RetryBudget retry_budget_{20};
+  identity::SigningKeys signing_keys_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<Journey> journey_;
+  std::unique_ptr<Listener> listener_;
+  std::uint16_t port_ = 0;
+  world::asio::executor_work_guard<world::Executor> work_{reactor_.io.get_executor()};
+  std::thread thread_;
+
+ public:
+  ScriptedRegions regions;
+  observe::Counters counters;
+};
+
+/// A caller that waits at most five seconds for anything.
+class Caller {
+ public:
+  explicit Caller(std::uint16_t port, int receive_buffer_bytes = 0) {
+    socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (receive_buffer_bytes > 0)
+      ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  }
+  ~Caller() { ::close(socket_); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+  /// Reads until what was received holds `text`, and takes everything up to its end. What came instead, if it never
+  /// does.
+  std::string until(std::string_view text) {
+    std::size_t found;
+    while ((found = received_.find(text)) == std::string::npos && read_more()) {
+    }
+    const std::size_t end = found == std::string::npos ? received_.size() : found + text.size();
+    std::string taken = received_.substr(0, end);
+    received_.erase(0, end);
+    return taken;
+  }
+  std::string until_closed() {
+    while (read_more()) {
+    }
+    return std::exchange(received_, {});
+  }
+  /// One read of what is there; empty at the end.
+  std::string some() {
+    if (received_.empty()) read_more();
+    return std::exchange(received_, {});
+  }
+  bool closed() const { return closed_; }
+  bool was_reset() const { return reset_; }
+
+ private:
+  bool read_more() {
+    pollfd ready{.fd = socket_, .events = POLLIN, .revents = 0};
+    if (closed_ || ::poll(&ready, 1, 5000) <= 0) return false;
+    char buffer[65536];
+    const ssize_t size = ::recv(socket_, buffer, sizeof buffer, 0);
+    closed_ = size <= 0;
+    reset_ = size < 0;
+    if (size > 0) received_.append(buffer, static_cast<std::size_t>(size));
+    return !closed_;
+  }
+
+  int socket_ = -1;
+  std::string received_;
+  bool closed_ = false;
+  bool reset_ = false;
+};
+
+}  // namespace portolan::gateway::testing
