@@ -79,7 +79,7 @@ void count_row(std::map<std::string, std::uint64_t>& rows, const std::string& na
 
 class Generator {
  public:
-  Generator(const LoadOptions& options, const Address& address, world::Tcp::endpoint endpoint)
+  Generator(const LoadOptions& options, const Address& address, const world::Tcp::endpoint& endpoint)
       : options_(options), endpoint_(endpoint), maker_(options, address) {}
 
   LoadReport run();
@@ -87,7 +87,7 @@ class Generator {
  private:
   /// One caller: a connection, and the call it is busy with.
   struct Caller {
-    explicit Caller(world::Executor executor) : wake(executor) {}
+    explicit Caller(const world::Executor& executor) : wake(executor) {}
     std::unique_ptr<world::Conduit> conduit;
     world::Signal wake;
     std::optional<Instant> intended;  // of the call to make next

@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 #include <functional>
 
+#include "config/glob.h"
+
 namespace portolan::policy {
 namespace {
 
@@ -24,7 +26,7 @@ std::vector<const T*> those_matched(const std::vector<std::string>& globs,
                                     std::span<const std::unique_ptr<const T>> all) {
   std::vector<const T*> matched;
   for (const auto& each : all)
-    if (std::ranges::any_of(globs, [&](const std::string& glob) { return glob_matches(glob, each->id); }))
+    if (std::ranges::any_of(globs, [&](const std::string& glob) { return config::glob_matches(glob, each->id); }))
       matched.push_back(each.get());
   std::ranges::sort(matched, std::less<>{});
   return matched;
@@ -37,29 +39,6 @@ RegionMask destinations(const domain::Inference& inference) {
 }
 
 }  // namespace
-
-bool glob_matches(std::string_view glob, std::string_view text) {
-  // One remembered star is enough: a later star makes what an earlier one took irrelevant.
-  std::size_t at = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t after_star = 0;
-  std::size_t i = 0;
-  while (i < text.size()) {
-    if (at < glob.size() && glob[at] == '*') {
-      star = at++;
-      after_star = i;
-    } else if (at < glob.size() && (glob[at] == '?' || glob[at] == text[i])) {
-      ++at;
-      ++i;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      i = ++after_star;
-    } else {
-      return false;
-    }
-  }
-  return glob.find_first_not_of('*', at) == std::string_view::npos;
-}
 
 Permissions::Permissions(const config::Config& config) : catalog_(config.catalog), version_(config.version_hash) {
   for (const config::Tenant& from : config.tenants) {

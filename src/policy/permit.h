@@ -17,10 +17,6 @@
 
 namespace portolan::policy {
 
-/// True when `text` matches `glob`; `*` is any run of characters, `?` is one. Case-sensitive. Time grows with the
-/// product of the lengths at worst.
-bool glob_matches(std::string_view glob, std::string_view text);
-
 /// What the tenants may use. Immutable; any thread.
 class Permissions {
  public:

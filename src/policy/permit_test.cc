@@ -13,62 +13,6 @@ namespace {
 using domain::RegionMask;
 using testing::HasSubstr;
 
-TEST(Glob, MatchesStarsAndQuestionMarks) {
-  EXPECT_TRUE(glob_matches("*", ""));
-  EXPECT_TRUE(glob_matches("*", "anything"));
-  EXPECT_TRUE(glob_matches("us.*", "us.anthropic.claude"));
-  EXPECT_TRUE(glob_matches("us.*", "us."));
-  EXPECT_TRUE(glob_matches("*claude*4-5*", "global.anthropic.claude-sonnet-4-5-v1:0"));
-  EXPECT_TRUE(glob_matches("a?c", "abc"));
-  EXPECT_TRUE(glob_matches("a*b*c", "a-b-b-c"));
-  EXPECT_TRUE(glob_matches("**", "x"));
-  EXPECT_TRUE(glob_matches("", ""));
-  EXPECT_FALSE(glob_matches("", "x"));
-  EXPECT_FALSE(glob_matches("us.*", "us"));
-  EXPECT_FALSE(glob_matches("us.*", "eu.us.anthropic"));
-  EXPECT_FALSE(glob_matches("us.*", "US.anthropic"));
-  EXPECT_FALSE(glob_matches("a?c", "ac"));
-  EXPECT_FALSE(glob_matches("?", ""));
-  EXPECT_FALSE(glob_matches("a*b", "ab-"));
-  EXPECT_FALSE(glob_matches("abc", "ab"));
-}
-
-/// The definition, for comparison: slow and plain.
-bool matches_by_definition(std::string_view glob, std::string_view text) {
-  if (glob.empty()) return text.empty();
-  if (glob[0] == '*') {
-    for (std::size_t skip = 0; skip <= text.size(); ++skip)
-      if (matches_by_definition(glob.substr(1), text.substr(skip))) return true;
-    return false;
-  }
-  return !text.empty() && (glob[0] == '?' || glob[0] == text[0]) &&
-         matches_by_definition(glob.substr(1), text.substr(1));
-}
-
-TEST(Glob, AgreesWithItsDefinition) {
-  base::Random random(1);
-  const auto word = [&random](std::string_view letters, std::uint64_t size_max) {
-    std::string text;
-    for (std::uint64_t left = random.below(size_max + 1); left > 0; --left)
-      text += letters[random.below(letters.size())];
-    return text;
-  };
-  int matched = 0;
-  for (int i = 0; i < 50'000; ++i) {
-    const std::string glob = word("ab*?", 7);
-    const std::string text = word("ab", 8);
-    ASSERT_EQ(glob_matches(glob, text), matches_by_definition(glob, text)) << glob << " on " << text;
-    matched += glob_matches(glob, text);
-  }
-  EXPECT_GT(matched, 1'000);
-}
-
-TEST(Glob, TakesNoExponentialTime) {
-  std::string glob;
-  for (int i = 0; i < 50; ++i) glob += "a*";
-  EXPECT_FALSE(glob_matches(glob + "b", std::string(5'000, 'a')));
-}
-
 class Permit : public testing::Test {
  protected:
   /// A geographic profile of the shipped catalog that goes to more than one Region from `source`.

@@ -183,7 +183,7 @@ TEST(Record, TellsARefusalOfOursFromAFailureOfTheRegions) {
   EXPECT_EQ(outcome_of(CallFacts{}), Outcome::served);
   EXPECT_EQ(outcome(base::Code::bad_signature, domain::Stage::identify), Outcome::denied);
   EXPECT_EQ(outcome(base::Code::quota_exceeded, domain::Stage::reserve), Outcome::denied);
-  EXPECT_EQ(outcome(base::Code::shutting_down, domain::Stage::receive), Outcome::denied);
+  EXPECT_EQ(outcome(base::Code::head_too_large, domain::Stage::receive), Outcome::denied);
   EXPECT_EQ(outcome(base::Code::no_region, domain::Stage::plan), Outcome::failed);
   EXPECT_EQ(outcome(base::Code::upstream_throttled, domain::Stage::attempt), Outcome::failed);
   EXPECT_EQ(outcome(base::Code::caller_gone, domain::Stage::attempt), Outcome::failed);
