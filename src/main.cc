@@ -47,6 +47,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    // CLI11 speaks of missing options first; a word that was mistyped is more likely why one is missing.
+    const std::vector<std::string> strangers = app.remaining(true);
+    if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr && !strangers.empty())
+      return report(Exit::usage, "\"" + strangers.front() + "\" is not understood here (--help tells what is)");
     // --help and --version end with 0; anything else is a usage error.
     return app.exit(e) == 0 ? Exit::done : Exit::usage;
   } catch (const std::exception& e) {
