@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heads are read in two steps: find the blank line, then parse the whole head at once. The search resumes where it
 // stopped, so a head that arrives a byte at a time costs no more than one that arrives whole, and the parser never
-// has to keep half a field. Grammar is Boost.Beast's basic_parser; what it tolerates and RFC 9112 calls a risk for
-// intermediaries (sections 2.2, 3.2, 5.1, 5.2, 6.3 and 11.2) is refused on top of it.
+// has to keep half a field. What RFC 9112 calls a risk for intermediaries (sections 2.2, 3.2, 5.1, 5.2, 6.3 and
+// 11.2) is refused.
+//
+// The parser is our own because Boost.Beast's basic_parser took more than twice as long over the head of an SDK's
+// call (docs/adr/0003-own-http-core-on-asio.md). basic_parser remains the reference: http_request_fuzz.cc and
+// http_response_fuzz.cc hold every head against it.
 #include "wire/http.h"
 
-#include <boost/beast/http/basic_parser.hpp>
+#include <array>
 #include <charconv>
-#include <cstring>
 #include <type_traits>
 
 #include "base/bytes.h"
@@ -15,36 +18,61 @@
 namespace portolan::wire {
 namespace {
 
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
+enum CharClass : std::uint8_t {
+  token_char = 1,   // RFC 9110 section 5.6.2
+  host_char = 2,    // RFC 3986 section 3.2: a host with its port. No user information, no spaces.
+  target_char = 4,  // visible ASCII but '#': RFC 3986 and what clients send raw besides
+};
 
-std::string_view view(beast::string_view text) {
-  return {text.data(), text.size()};
+constexpr std::array<std::uint8_t, 256> char_classes = [] {
+  std::array<std::uint8_t, 256> classes{};
+  for (unsigned char c = 0x21; c < 0x7f; ++c) {
+    const char as_char = static_cast<char>(c);
+    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (alphanumeric || std::string_view{"!#$%&'*+-.^_`|~"}.contains(as_char)) classes[c] |= token_char;
+    if (alphanumeric || std::string_view{"-._~%!$&'()*+;=:[]"}.contains(as_char)) classes[c] |= host_char;
+    if (c != '#') classes[c] |= target_char;
+  }
+  return classes;
+}();
+
+constexpr bool is(CharClass wanted, char c) {
+  return (char_classes[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+
+/// How many characters at the start of `text` are of that class.
+std::size_t span(CharClass wanted, std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && is(wanted, text[size])) ++size;
+  return size;
+}
+
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
 }
 
 constexpr bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-/// RFC 9110 section 5.6.2.
-constexpr bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view{"!#$%&'*+-.^_`|~"}.contains(c);
+/// A control character that is neither a tab nor part of a line end. One loop without a way out, over a whole head:
+/// that is what the compiler makes vectors of.
+bool holds_control(std::string_view head) {
+  bool found = false;
+  for (const char c : head) found |= is_control(c) && c != '\t' && c != '\r' && c != '\n';
+  return found;
 }
 
-/// RFC 3986 section 3.2: what a host with its port may be written with. No user information, no spaces.
-constexpr bool is_host_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view{"-._~%!$&'()*+;=:[]"}.contains(c);
+/// Without the blanks around it. A view into `text` also when nothing is left.
+std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 /// RFC 9112 section 3.2: origin-form, or "*" for OPTIONS. Null when the target is fine, else what is wrong with it.
 const char* problem_of_target(std::string_view method, std::string_view target) {
-  for (const char c : target) {
-    if (c == '#' || static_cast<unsigned char>(c) >= 0x80) {
-      return "the target holds '#' or a byte beyond ASCII; percent-encode it";
-    }
-  }
   if (target.starts_with('/') || (target == "*" && method == "OPTIONS")) return nullptr;
   if (target.contains("://")) {
     return "the target is in absolute-form (\"http://host/path\"); this is not a forward proxy, send \"/path\"";
@@ -52,72 +80,169 @@ const char* problem_of_target(std::string_view method, std::string_view target) 
   return "the target must start with '/'";
 }
 
-/// What Beast refused, as a sentence.
-const char* describe(const beast::error_code& error) {
-  switch (static_cast<http::error>(error.value())) {
-    case http::error::bad_method:
-      return "the method must be a token followed by one space";
-    case http::error::bad_target:
-      return "the target is empty or holds a control character";
-    case http::error::bad_version:
-      return "the version must be HTTP/1.0 or HTTP/1.1 and end its line";
-    case http::error::bad_status:
-      return "the status must be three digits followed by one space";
-    case http::error::bad_reason:
-      return "the reason phrase holds a control character";
-    case http::error::bad_field:
-      return "a field name must be a token with the colon directly behind it";
-    case http::error::bad_value:
-      return "a field value holds a control character, or a list that is not one";
-    case http::error::bad_line_ending:
-      return "a CR must be followed by LF";
-    case http::error::bad_content_length:
-      return "content-length must be one decimal number";
-    case http::error::multiple_content_length:
-      return "content-length is given more than once";
-    case http::error::bad_transfer_encoding:
-      return "transfer-encoding must be exactly \"chunked\", once, and not together with content-length";
-    default:
-      return "a line is incomplete";
-  }
-}
+constexpr const char* problem_of_version = "the version must be HTTP/1.0 or HTTP/1.1 and end its line";
+constexpr const char* problem_of_line_end = "a CR must be followed by LF";
 
-/// Checks a head while Beast takes it apart. Lives on the stack for one head; allocates nothing.
+/// Takes a head apart and checks it. Lives on the stack for one head; allocates nothing.
 template <bool is_request>
-class HeadParser final : public http::basic_parser<is_request> {
+class HeadParser {
  public:
   using Head = std::conditional_t<is_request, RequestHead, ResponseHead>;
 
   explicit HeadParser(Head& head) : head_(head) { head_.headers.clear(); }
 
-  /// Parses `bytes`, which is exactly one head of the allowed size. Null when it is fine, else what is wrong.
+  /// Parses `bytes`, which is exactly one head as find_head_end gives it: each LF stands behind a CR, no line is
+  /// folded, the last line is blank. Null when it is fine, else what is wrong.
   const char* parse(std::string_view bytes) {
-    this->header_limit(static_cast<std::uint32_t>(bytes.size()));
-    this->body_limit(boost::none);  // the body's size is the gateway's matter
-    beast::error_code error;
-    const std::size_t used = this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-    if (problem_ != nullptr) return problem_;
-    if (error) return describe(error);
-    if (used != bytes.size()) return "a line is incomplete";
-    head_.head_bytes = used;
-    head_.keep_alive = this->keep_alive();
+    head_.head_bytes = bytes.size();
+    std::string_view rest = bytes.substr(0, bytes.size() - 2);
+    std::string_view line;
+    const bool first_line_ends = take_line(rest, line);
+    if (const char* problem = take_first_line(line); problem != nullptr) return problem;
+    if (!first_line_ends) return is_request ? problem_of_version : problem_of_line_end;
+    while (!rest.empty()) {
+      if (!take_line(rest, line)) return problem_of_line_end;
+      if (const char* problem = take_field(line); problem != nullptr) return problem;
+    }
+    // The names and what stands before the reason phrase are of narrower sets.
+    if (holds_control(bytes)) return "a field value or the reason phrase holds a control character";
     return finish();
   }
 
   bool too_many_fields() const { return too_many_fields_; }
 
  private:
-  const char* finish() {
-    if (content_lengths_ > 1) return "content-length is given more than once";
-    if (transfer_encodings_ > 0 && content_lengths_ > 0) {
-      return "content-length and transfer-encoding exclude each other";
+  /// Takes the next line off `rest`, without its CRLF. False when a CR without LF ends it.
+  static bool take_line(std::string_view& rest, std::string_view& line) {
+    const std::size_t cr = rest.find('\r');  // there is one: `rest` ends in CRLF
+    line = rest.substr(0, cr);
+    rest.remove_prefix(cr + 1);
+    if (!rest.starts_with('\n')) return false;
+    rest.remove_prefix(1);
+    return true;
+  }
+
+  bool take_version(std::string_view text) {
+    head_.minor_version = text == "HTTP/1.0" ? 0 : 1;
+    return head_.minor_version == 0 || text == "HTTP/1.1";
+  }
+
+  const char* take_first_line(std::string_view line) {
+    if constexpr (is_request) {
+      return take_request_line(line);
+    } else {
+      return take_status_line(line);
     }
-    if (transfer_encodings_ > 1) return "transfer-encoding is given more than once";
-    if (transfer_encodings_ > 0 && head_.minor_version == 0) return "transfer-encoding does not exist in HTTP/1.0";
-    head_.content_length = content_lengths_ > 0 ? *this->content_length() : 0;
-    head_.framing = transfer_encodings_ > 0 ? BodyFraming::chunked
-                    : content_lengths_ > 0  ? BodyFraming::length
-                                            : BodyFraming::none;
+  }
+
+  const char* take_request_line(std::string_view line) {
+    const std::size_t method_bytes = span(token_char, line);
+    head_.method = line.substr(0, method_bytes);
+    line.remove_prefix(method_bytes);
+    if (head_.method.empty() || !line.starts_with(' ')) return "the method must be a token followed by one space";
+    line.remove_prefix(1);
+    const std::size_t space = line.find(' ');
+    head_.target = line.substr(0, space);
+    if (head_.target.empty()) return "the target is empty; exactly one space stands before it";
+    if (span(target_char, head_.target) != head_.target.size()) {
+      return "the target holds a control character, '#' or a byte beyond ASCII; percent-encode it";
+    }
+    const bool has_version = space != std::string_view::npos && take_version(line.substr(space + 1));
+    return has_version ? nullptr : problem_of_version;
+  }
+
+  const char* take_status_line(std::string_view line) {
+    constexpr std::size_t version_bytes = 8;
+    if (!take_version(line.substr(0, version_bytes))) return problem_of_version;
+    line.remove_prefix(version_bytes);
+    const bool three_digits = line.size() >= 5 && line[0] == ' ' && is_digit(line[1]) && is_digit(line[2]) &&
+                              is_digit(line[3]) && line[4] == ' ';
+    if (!three_digits) return "the status must be three digits between single spaces";
+    head_.status = (line[1] - '0') * 100 + (line[2] - '0') * 10 + (line[3] - '0');
+    return nullptr;
+  }
+
+  const char* take_field(std::string_view line) {
+    const std::size_t name_bytes = span(token_char, line);
+    if (name_bytes == 0 || name_bytes == line.size() || line[name_bytes] != ':') {
+      return "a field name must be a token with the colon directly behind it";
+    }
+    const std::string_view name = line.substr(0, name_bytes);
+    const std::string_view value = trim(line.substr(name_bytes + 1));
+    if (!head_.headers.add(name, value)) {
+      too_many_fields_ = true;
+      return "there are more than 96 fields";
+    }
+    return see_field(name, value);
+  }
+
+  /// Reads the few fields that decide about the message itself; the others are for others.
+  const char* see_field(std::string_view name, std::string_view value) {
+    switch (name.size()) {
+      case 4:
+        return is_request && base::iequals(name, "host") ? see_host(value) : nullptr;
+      case 6:
+        return is_request && base::iequals(name, "expect") ? see_expect(value) : nullptr;
+      case 10:
+        return base::iequals(name, "connection") ? see_connection(value) : nullptr;
+      case 14:
+        return base::iequals(name, "content-length") ? see_content_length(value) : nullptr;
+      case 16:
+        return base::iequals(name, "proxy-connection") ? see_connection(value) : nullptr;
+      case 17:
+        return base::iequals(name, "transfer-encoding") ? see_transfer_encoding(value) : nullptr;
+      default:
+        return nullptr;
+    }
+  }
+
+  const char* see_host(std::string_view value) {
+    if (has_host_) return "host is given more than once";
+    has_host_ = true;
+    return span(host_char, value) == value.size() ? nullptr : "host is not a host name or address";
+  }
+
+  const char* see_expect(std::string_view value) {
+    expects_continue_ = true;
+    return base::iequals(value, "100-continue") ? nullptr : "expect must be \"100-continue\"";
+  }
+
+  /// RFC 9110 section 5.6.1: a list whose elements may be empty.
+  const char* see_connection(std::string_view value) {
+    while (!value.empty()) {
+      const std::size_t comma = value.find(',');
+      const std::string_view option = trim(value.substr(0, comma));
+      value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+      if (span(token_char, option) != option.size()) return "connection is not a list of tokens";
+      says_close_ |= base::iequals(option, "close");
+      says_keep_alive_ |= base::iequals(option, "keep-alive");
+    }
+    return nullptr;
+  }
+
+  const char* see_content_length(std::string_view value) {
+    if (has_length_) return "content-length is given more than once";
+    has_length_ = true;
+    // Digits alone: from_chars takes no sign for an unsigned number, and stops at whatever else there is.
+    const char* const value_end = value.data() + value.size();
+    const auto [end, error] = std::from_chars(value.data(), value_end, length_);
+    if (error == std::errc{} && end == value_end) return nullptr;
+    return "content-length must be one decimal number below 2^64";
+  }
+
+  const char* see_transfer_encoding(std::string_view value) {
+    if (is_chunked_) return "transfer-encoding is given more than once";
+    is_chunked_ = true;
+    return base::iequals(value, "chunked") ? nullptr : "transfer-encoding must be exactly \"chunked\"";
+  }
+
+  const char* finish() {
+    if (is_chunked_ && has_length_) return "content-length and transfer-encoding exclude each other";
+    if (is_chunked_ && head_.minor_version == 0) return "transfer-encoding does not exist in HTTP/1.0";
+    head_.content_length = length_;
+    head_.framing = is_chunked_ ? BodyFraming::chunked : has_length_ ? BodyFraming::length : BodyFraming::none;
+    // RFC 9112 section 9.3: close wins, whatever else is said.
+    head_.keep_alive = !says_close_ && (head_.minor_version == 1 || says_keep_alive_);
     if constexpr (is_request) {
       return finish_request();
     } else {
@@ -126,8 +251,7 @@ class HeadParser final : public http::basic_parser<is_request> {
   }
 
   const char* finish_request() {
-    if (hosts_ > 1) return "host is given more than once";
-    if (hosts_ == 0 && head_.minor_version == 1) return "HTTP/1.1 requires a host field";
+    if (!has_host_ && head_.minor_version == 1) return "HTTP/1.1 requires a host field";
     // An expectation without a body, or from a version that has no 100, asks for nothing (RFC 9110 section 10.1.1).
     head_.expects_continue = expects_continue_ && head_.minor_version == 1 && head_.framing != BodyFraming::none;
     return problem_of_target(head_.method, head_.target);
@@ -151,76 +275,13 @@ class HeadParser final : public http::basic_parser<is_request> {
     return nullptr;
   }
 
-  void refuse(const char* problem, beast::error_code& error) {
-    problem_ = problem;
-    error = http::error::bad_value;
-  }
-
-  void on_request_impl(http::verb, beast::string_view method, beast::string_view target, int version,
-                       beast::error_code&) override {
-    if constexpr (is_request) {
-      head_.method = view(method);
-      head_.target = view(target);
-      head_.minor_version = version % 10;
-    }
-  }
-
-  void on_response_impl(int status, beast::string_view, int version, beast::error_code&) override {
-    if constexpr (!is_request) {
-      head_.status = status;
-      head_.minor_version = version % 10;
-    }
-  }
-
-  void on_field_impl(http::field field, beast::string_view name, beast::string_view value,
-                     beast::error_code& error) override {
-    if (!head_.headers.add(view(name), view(value))) {
-      too_many_fields_ = true;
-      return refuse("there are more than 96 fields", error);
-    }
-    switch (field) {
-      case http::field::host:
-        ++hosts_;
-        for (const char c : view(value)) {
-          if (is_request && !is_host_char(c)) return refuse("host is not a host name or address", error);
-        }
-        break;
-      case http::field::content_length:
-        ++content_lengths_;
-        for (const char c : view(value)) {
-          if (c < '0' || c > '9') return refuse("content-length must be one decimal number", error);
-        }
-        break;
-      case http::field::transfer_encoding:
-        ++transfer_encodings_;
-        if (!base::iequals(view(value), "chunked")) {
-          return refuse("transfer-encoding must be exactly \"chunked\"", error);
-        }
-        break;
-      case http::field::expect:
-        expects_continue_ = base::iequals(view(value), "100-continue");
-        if (is_request && !expects_continue_) return refuse("expect must be \"100-continue\"", error);
-        break;
-      default:
-        break;
-    }
-  }
-
-  // Beast calls none of these while it is given a head alone.
-  void on_header_impl(beast::error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-  std::size_t on_body_impl(beast::string_view body, beast::error_code&) override { return body.size(); }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, beast::error_code&) override {
-    return body.size();
-  }
-  void on_finish_impl(beast::error_code&) override {}
-
   Head& head_;
-  const char* problem_ = nullptr;
-  unsigned hosts_ = 0;
-  unsigned content_lengths_ = 0;
-  unsigned transfer_encodings_ = 0;
+  std::uint64_t length_ = 0;
+  bool has_host_ = false;
+  bool has_length_ = false;
+  bool is_chunked_ = false;
+  bool says_close_ = false;
+  bool says_keep_alive_ = false;
   bool expects_continue_ = false;
   bool too_many_fields_ = false;
 };
@@ -231,8 +292,9 @@ struct HeadEnd {
   const char* problem = nullptr;  // what was met on the way and cannot become right
 };
 
-/// Looks for the blank line from `searched` on. Bare LF and folded lines are refused here, because Beast would wait
-/// for more at the first and unfold the second. A LF whose next byte is unknown is looked at again.
+/// Looks for the blank line from `searched` on. Bare LF and folded lines are refused as soon as they are seen:
+/// nobody shall wait for the end of a head that cannot become right. A LF whose next byte is unknown is looked at
+/// again.
 HeadEnd find_head_end(std::string_view bytes, std::size_t& searched) {
   while (searched < bytes.size()) {
     const std::size_t lf = bytes.find('\n', searched);
@@ -366,13 +428,13 @@ const char* ChunkedReader::take_framing(char c) {
         state_ = State::last_lf;
         return nullptr;
       }
-      if (!is_token_char(c)) return "a trailer field has no name";
+      if (!is(token_char, c)) return "a trailer field has no name";
       state_ = State::trailer_name;
       return count_extra();
     case State::trailer_name:
       if (c == ':') {
         state_ = State::trailer_value;
-      } else if (!is_token_char(c)) {
+      } else if (!is(token_char, c)) {
         return "a trailer field's name must be a token with the colon directly behind it";
       }
       return count_extra();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A response head must be read the same way however the network cuts it, and never promise a body that cannot be.
+// A response head must be read the same way however the network cuts it, as Boost.Beast's basic_parser reads it,
+// and never promise a body that cannot be.
 #include <cstdint>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "wire/http.h"
+#include "wire/http_reference_fuzz.h"
 
 namespace {
 
@@ -30,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   wire::ResponseHead whole, piecewise;
   std::size_t searched = 0;
   const auto at_once = wire::read_response_head(bytes, head_bytes_max, searched, whole);
+  wire::check_against_reference<false>(bytes, head_bytes_max, at_once.value_or(false), whole);
 
   searched = 0;
   base::Result<bool> by_byte = false;

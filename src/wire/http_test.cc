@@ -119,6 +119,42 @@ TEST(HttpRequestHead, KeepsAConnectionAsItsVersionSays) {
   EXPECT_FALSE(keep_alive("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n"));
   EXPECT_FALSE(keep_alive("GET / HTTP/1.0\r\n\r\n"));
   EXPECT_TRUE(keep_alive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+  EXPECT_TRUE(keep_alive(request_with("Connection: , te\t,,closed,\r\n")));
+  EXPECT_FALSE(keep_alive(request_with("Proxy-Connection: close\r\n")));
+}
+
+TEST(HttpRequestHead, ClosesWhereCloseAndKeepAliveAreBothSaid) {
+  for (const std::string_view fields :
+       {"Connection: close, keep-alive\r\n", "Connection: keep-alive\r\nConnection: close\r\n"}) {
+    for (const std::string_view version : {"1.0", "1.1"}) {
+      RequestHead head;
+      const std::string bytes =
+          "GET / HTTP/" + std::string(version) + "\r\nHost: a\r\n" + std::string(fields) + "\r\n";
+      ASSERT_TRUE(read_request(bytes, head).value());
+      EXPECT_FALSE(head.keep_alive) << bytes;
+    }
+  }
+}
+
+TEST(HttpRequestHead, RefusesAConnectionFieldThatIsNotAListOfTokens) {
+  for (const std::string_view value : {"close keep-alive", "close;x", "\"close\"", "a, b c", "cl\xc3\xb6se"}) {
+    expect_malformed(request_with("Connection: " + std::string(value) + "\r\n"), "list of tokens");
+  }
+}
+
+TEST(HttpRequestHead, TakesEveryVisibleCharacterButTheNumberSignInATarget) {
+  std::string target = "/";
+  for (char c = 0x21; c < 0x7f; ++c) target += c == '#' ? '/' : c;
+  RequestHead head;
+  ASSERT_TRUE(read_request("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n", head).value());
+  EXPECT_EQ(head.target.size(), target.size());
+}
+
+TEST(HttpRequestHead, TakesBytesBeyondAsciiAndTabsInAValueOnly) {
+  RequestHead head;
+  ASSERT_TRUE(read_request(request_with("X-A: caf\xc3\xa9\tau lait\r\n"), head).value_or(false));
+  expect_malformed(request_with("X-\xc3\xa9: b\r\n"), "field name");
+  expect_malformed("G\xc3\xa9T / HTTP/1.1\r\nHost: a\r\n\r\n", "method");
 }
 
 TEST(HttpRequestHead, TakesChunkedInAnyCase) {
