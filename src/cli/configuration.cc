@@ -18,6 +18,10 @@ base::Result<std::string> read_text(const std::string& path) {
 
 base::Result<config::Config> read_configuration(const std::string& path) {
   TRY(const std::string text, read_text(path));
+  return load_configuration(text, path);
+}
+
+base::Result<config::Config> load_configuration(const std::string& text, const std::string& path) {
   config::Loaded loaded = config::load(text, path, ProcessSecrets{});
   if (loaded.config) return std::move(*loaded.config);
   std::string message = path + " is not used: " + std::to_string(loaded.mistakes.size()) +

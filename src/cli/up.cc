@@ -95,12 +95,13 @@ int up(DemoOptions options, bool json) {
   if (!sandbox) return report(sandbox.error());
   const std::string config_path = options.data_dir + "/portolan.yaml";
   const std::string text = demo_configuration(options, **sandbox, *catalog);
-  if (const auto written = write_private(config_path, text); !written) return report(written.error());
-  auto config = read_configuration(config_path);
+  auto config = load_configuration(text, config_path);
   if (!config) return report(config.error());
   auto running = RunningGateway::start(std::move(*config), clock,
                                        [&](control::AdminServer& admin) { mount_sandbox(admin, **sandbox); });
   if (!running) return report(running.error());
+  // Only now: before, the directory may be another gateway's, which would read this on its next SIGHUP.
+  if (const auto written = write_private(config_path, text); !written) return report(written.error());
 
   const std::string gateway_url = (*running)->gateway_url();
   if (json)

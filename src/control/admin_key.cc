@@ -62,7 +62,7 @@ Result<std::string> admin_key(const std::string& data_dir) {
   std::array<std::uint8_t, 32> random{};
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1)
     return base::fail(Code::internal, "no randomness for the admin key");
-  const std::string key = base::to_hex(base::Bytes{random.data(), random.size()});
+  std::string key = base::to_hex(base::Bytes{random.data(), random.size()});
   const Descriptor fresh(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const std::string line = key + "\n";
   if (fresh.get() < 0 || ::write(fresh.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||

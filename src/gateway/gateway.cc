@@ -24,6 +24,9 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
         world::server_tls(settings.listen.tls->certificate_file, settings.listen.tls->private_key_file));
   }
 
+  TRY_VOID(Listener::expect_free(settings.listen.address, settings.listen.port));
+  if (settings.listen.tls) TRY_VOID(Listener::expect_free(settings.listen.address, settings.listen.tls->port));
+
   std::vector<world::Reactor*> woken;
   for (unsigned i = 0; i < reactors; ++i) {
     gateway->cores_.push_back(std::make_unique<Core>(i, clock));

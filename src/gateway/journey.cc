@@ -30,19 +30,31 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
   call.began_wall = parts_.reactor.clock.wall();
   call.give_up_at = call.began + snapshot_->config.deadlines.total;
   parts_.counters.calls_in_flight.fetch_add(1, std::memory_order_relaxed);
-  parts_.retry_budget.call_begun();
+  parts_.retry_budget.call_begun(call.began);
 
   Result<void> outcome = judge(call, bench());
+  if (outcome) outcome = still_wanted(call, sink);
   if (outcome && domain::runs_model(call.target.operation))
     outcome = co_await attempt(call, sink);
   else if (outcome)
     outcome = answer_locally(call);
+  // A whole answer that nobody waits for any more is not recorded as served.
+  if (outcome && !call.reply.begun && sink.gone())
+    outcome = base::fail(base::Code::caller_gone, "The caller closed the connection.");
   if (!outcome) refuse(call, std::move(outcome).error());
   settle(call);
   co_await record_and_answer(call, sink);
 
   parts_.retry_budget.call_ended();
   parts_.counters.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// Nothing is sent to a Region for a caller that has left, nor for a call whose record could not be kept.
+Result<void> Journey::still_wanted(Call& call, const ReplySink& sink) const {
+  if (sink.gone()) return base::fail(base::Code::caller_gone, "The caller closed the connection.");
+  if (!parts_.recorder.trail().broken()) return {};
+  call.stage = Stage::record;
+  return base::fail(base::Code::unrecordable, "Calls cannot be recorded, so none is answered. Try again later.");
 }
 
 /// Makes `error` the answer. After the first byte it becomes the typed end of the stream.

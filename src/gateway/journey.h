@@ -45,10 +45,13 @@ class Journey {
   Bench bench() { return {parts_.reactor.clock, parts_.fleet, parts_.signing_keys, body_reader_}; }
 
  private:
+  base::Result<void> still_wanted(Call& call, const ReplySink& sink) const;
+
   // stop 7
   world::Task<base::Result<void>> attempt(Call& call, ReplySink& sink);
   world::Task<base::Result<void>> round_of_attempts(Call& call, ReplySink& sink, std::string_view path,
-                                                    std::string_view body, const base::Digest& body_hash);
+                                                    std::string_view body, const base::Digest& body_hash,
+                                                    base::Error last);
   world::Task<base::Result<void>> try_region(Call& call, ReplySink& sink, domain::Attempt& attempt,
                                              std::string_view path, std::string_view body,
                                              const base::Digest& body_hash);

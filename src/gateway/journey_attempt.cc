@@ -94,8 +94,9 @@ Task<Result<void>> Journey::attempt(Call& call, ReplySink& sink) {
   }
   const config::Retry& retry = call.snapshot->config.retry;
   base::Duration pause_max = retry.backoff_base;
+  base::Error last = base::error(Code::no_region, "No Region was tried.");
   for (;;) {
-    Result<void> outcome = co_await round_of_attempts(call, sink, path, body, body_hash);
+    Result<void> outcome = co_await round_of_attempts(call, sink, path, body, body_hash, last);
     if (outcome || call.reply.begun || outcome.error().facts().remedy != base::Remedy::retry_elsewhere)
       co_return outcome;
     // Every candidate has failed, each in a way that may pass. A throttle does not pass within a backoff: asking
@@ -105,6 +106,7 @@ Task<Result<void>> Journey::attempt(Call& call, ReplySink& sink) {
                                    std::min<unsigned>(retry.attempts_max, call.attempt_count);
     const base::Duration pause =
         base::Duration{static_cast<std::int64_t>(random_.uniform() * static_cast<double>(pause_max.count()))};
+    last = outcome.error();
     if (attempts_left == 0 || parts_.reactor.clock.now() + pause >= call.give_up_at) co_return outcome;
     co_await world::sleep_for(pause, parts_.reactor.clock);
     pause_max = std::min(pause_max * 2, retry.backoff_cap);
@@ -116,9 +118,10 @@ Task<Result<void>> Journey::attempt(Call& call, ReplySink& sink) {
 }
 
 Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::string_view path,
-                                              std::string_view body, const base::Digest& body_hash) {
+                                              std::string_view body, const base::Digest& body_hash,
+                                              base::Error last) {
   const unsigned attempts_max = std::min<unsigned>(call.snapshot->config.retry.attempts_max, domain::attempts_max);
-  Result<void> outcome = base::fail(Code::no_region, "No Region was tried.");
+  Result<void> outcome = base::fail(std::move(last));
   for (std::size_t i = 0; i < call.plan.size && call.attempt_count < attempts_max; ++i) {
     // The next best stands ready in case this one fails.
     if (i + 1 < call.plan.size) parts_.transport.warm(call.plan.candidates[i + 1].region);
@@ -126,6 +129,8 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
     if (!parts_.fleet.attempt_begun(region, i + 1 == call.plan.size)) continue;  // another call is its trial
     if (call.attempt_count > 0 && !parts_.retry_budget.take()) {
       parts_.fleet.attempt_abandoned(region);
+      if (outcome.error().code == Code::upstream_throttled)
+        co_return outcome;  // the caller is to know that it must wait
       co_return base::fail(
           Code::retry_budget_empty,
           "The Region failed and the retry budget is spent; the last error was: " + outcome.error().message,

@@ -19,6 +19,22 @@ Listener::Listener(world::Reactor& reactor, Journey& journey, observe::Counters&
 
 Listener::~Listener() = default;
 
+Result<void> Listener::expect_free(const std::string& address, std::uint16_t port) {
+  ErrorCode error;
+  const auto where = asio::ip::make_address(address, error);
+  if (error || port == 0) return {};  // listen() says what is wrong with an address
+  asio::io_context io;
+  asio::ip::tcp::acceptor probe(io);
+  const world::Tcp::endpoint endpoint{where, port};
+  probe.open(endpoint.protocol(), error);
+  if (!error) probe.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) probe.bind(endpoint, error);
+  if (!error) probe.listen(1, error);
+  if (!error) return {};
+  return base::fail(Code::config_invalid,
+                    "cannot listen on " + address + ":" + std::to_string(port) + ": " + error.message());
+}
+
 Result<std::uint16_t> Listener::listen(const std::string& address, std::uint16_t port, asio::ssl::context* tls) {
   ErrorCode error;
   const auto where = asio::ip::make_address(address, error);

@@ -22,6 +22,10 @@ class Listener {
   base::Result<std::uint16_t> listen(const std::string& address, std::uint16_t port,
                                      world::asio::ssl::context* tls);
 
+  /// That no other process listens there. SO_REUSEPORT alone would let a second gateway share the port unseen, and
+  /// with it the traffic. Port 0 is always free. Code::config_invalid.
+  static base::Result<void> expect_free(const std::string& address, std::uint16_t port);
+
   /// On the reactor's thread: stop accepting, let calls in flight end, close idle connections.
   void drain();
   std::size_t connections() const { return connections_.size(); }

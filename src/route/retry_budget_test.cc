@@ -75,6 +75,22 @@ TEST(RetryBudget, WhatCallsLentMustBeEarnedBack) {
   budget.call_ended();
 }
 
+TEST(RetryBudget, AStormLeavesNoDebtThatAQuietGatewayCannotPay) {
+  RetryBudget budget{20, 10};
+  base::Instant now{base::seconds{100}};
+  for (int i = 0; i < 200; ++i) budget.call_begun(now);
+  EXPECT_EQ(take_all(budget, 1'000), 210);
+  for (int i = 0; i < 200; ++i) budget.call_ended();
+  now += base::seconds{1};
+  budget.call_begun(now);
+  EXPECT_FALSE(budget.take()) << "a second pays off ten of two hundred";
+  budget.call_ended();
+  now += base::seconds{21};
+  budget.call_begun(now);
+  EXPECT_EQ(take_all(budget, 1'000), 11) << "the floor and the call's own";
+  budget.call_ended();
+}
+
 TEST(RetryBudget, FollowsAReload) {
   RetryBudget budget{0, 100};
   EXPECT_EQ(take_all(budget, 200), 100);

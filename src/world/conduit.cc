@@ -108,11 +108,17 @@ bool Conduit::is_quiet() {
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-bool Conduit::peer_closed() {
+bool Conduit::peer_reset() {
   if (!socket_.is_open()) return true;
   char byte = 0;
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  return got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+}
+
+bool Conduit::peer_closed() {
+  if (peer_reset()) return true;
+  char byte = 0;
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void Conduit::shut_down() {

@@ -48,7 +48,10 @@ class Conduit final : private Deadline {
 
   /// True while the peer has neither closed nor sent anything: an idle pooled connection may be used again.
   bool is_quiet();
-  /// True when the peer has closed its side or reset the connection, as far as the kernel knows by now.
+  /// True when the peer has reset the connection, as far as the kernel knows by now. A peer that only ended its
+  /// sending side may still wait for its answer.
+  bool peer_reset();
+  /// The same, or it has ended its sending side.
   bool peer_closed();
   bool is_open() const { return socket_.is_open(); }
   /// Ends the sending side so that the peer reads an orderly end.
