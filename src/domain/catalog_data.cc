@@ -155,8 +155,9 @@ Result<> CatalogBuilder::read_round_trips(std::string_view measured_csv, std::st
   }
 
   catalog->round_trips_.assign(size, std::vector<RoundTrip>(size));
-  for (RegionIndex from = 0; from < size; ++from) {
-    for (RegionIndex to = 0; to < size; ++to) {
+  const auto count = static_cast<RegionIndex>(size);
+  for (RegionIndex from = 0; from < count; ++from) {
+    for (RegionIndex to = 0; to < count; ++to) {
       RoundTrip& trip = catalog->round_trips_[from][to];
       trip = estimated(*catalog, measured, estimates, from, to);
       if (trip.p50_ms <= 0)

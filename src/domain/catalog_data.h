@@ -31,8 +31,8 @@ struct CatalogBuilder {
 
   base::Result<> read_regions(std::string_view csv);
   base::Result<> read_round_trips(std::string_view measured_csv, std::string_view neighbours_csv);
-  base::Result<> read_models(std::string_view json);
-  base::Result<> read_profiles(std::string_view json);
+  base::Result<> read_models(std::string_view text);
+  base::Result<> read_profiles(std::string_view text);
 
   /// Starts from another catalog; profiles then point to this one's models.
   void copy(const Catalog& from);

@@ -156,7 +156,7 @@ struct RegionHttp2::Callbacks {
     stream->request.new_connection = std::exchange(owner.first_, false);
     RegionServer& server = owner.connection_.server();
     if (stream->oversized)
-      server.begin_oversized(std::move(stream->request), *stream, stream->exchange);
+      server.begin_oversized(stream->request, *stream, stream->exchange);
     else
       server.begin(std::move(stream->request), *stream, stream->exchange);
     return 0;
