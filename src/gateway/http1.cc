@@ -15,6 +15,8 @@ constexpr std::size_t first_capacity = 8 * 1024;      // most requests fit; grow
 constexpr std::size_t kept_capacity_max = 64 * 1024;  // a larger buffer is given back after its request
 constexpr std::size_t upload_bytes_a_second_min = 64 * 1024;
 constexpr base::Duration linger_max = base::seconds{2};
+// A look at the socket is a system call. A peer that was heard of a moment ago is taken to be there still.
+constexpr base::Duration look_pause = base::milliseconds{10};
 
 /// The least that a body of that size is granted beyond deadlines.head.
 base::Duration upload_time(std::uint64_t bytes) {
@@ -55,6 +57,7 @@ Task<void> Http1Connection::run(std::string_view first) {
     idle_ = false;
     if (got == Got::refused || !head_.keep_alive || port_.draining) keep_alive_ = false;
     port_.counters.bytes_in.fetch_add(consumed_, std::memory_order_relaxed);
+    looked_at_ = port_.reactor.clock.now();
 
     Request request{.method = head_.method,
                     .target = head_.target,
@@ -230,6 +233,14 @@ Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
   body_ = chunked_body_;
   consumed_ = at;
   co_return Got::request;
+}
+
+bool Http1Connection::gone() const {
+  if (gone_) return true;
+  const base::Instant now = port_.reactor.clock.now();
+  if (now - looked_at_ < look_pause) return false;
+  looked_at_ = now;
+  return conduit_.peer_reset();
 }
 
 void Http1Connection::write_head(const ReplyHead& head, bool streamed, std::size_t content_length) {

@@ -21,7 +21,7 @@ class Http1Connection final : public Connection, public ReplySink {
   world::Task<bool> begin(const ReplyHead& head, std::string_view piece) override;
   world::Task<bool> piece(std::string_view bytes) override;
   world::Task<bool> end(std::string_view bytes) override;
-  bool gone() const override { return gone_ || conduit_.peer_reset(); }
+  bool gone() const override;
 
  private:
   enum class Got : std::uint8_t { request, refused, closed };
@@ -52,6 +52,7 @@ class Http1Connection final : public Connection, public ReplySink {
   bool keep_alive_ = true;
   bool chunked_reply_ = false;
   bool gone_ = false;
+  mutable base::Instant looked_at_{};  // when the peer was last known to be there
 };
 
 }  // namespace portolan::gateway
