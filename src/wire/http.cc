@@ -72,10 +72,22 @@ std::string_view trim(std::string_view text) {
 }
 
 /// RFC 9112 section 3.2: origin-form, or "*" for OPTIONS. Null when the target is fine, else what is wrong with it.
-const char* problem_of_target(std::string_view method, std::string_view target) {
+/// RFC 9112 section 3.2.2: absolute-form is taken as well, and its authority is the host. A Host field that names
+/// another is what smuggling lives on, so both must agree. Leaves origin-form in `target`.
+const char* take_origin_form(std::string_view method, std::string_view host, std::string_view& target) {
   if (target.starts_with('/') || (target == "*" && method == "OPTIONS")) return nullptr;
-  if (target.contains("://")) {
-    return "the target is in absolute-form (\"http://host/path\"); this is not a forward proxy, send \"/path\"";
+  constexpr std::string_view schemes[] = {"http://", "https://"};
+  for (const std::string_view scheme : schemes) {
+    if (!base::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const std::size_t slash = rest.find_first_of("/?");
+    if (host.empty() || !base::iequals(rest.substr(0, slash), host))
+      return "the target names another host than Host";
+    if (slash == std::string_view::npos || rest[slash] == '?') {
+      return "the target in absolute-form has no path; write the '/' behind the host";
+    }
+    target = rest.substr(slash);
+    return nullptr;
   }
   return "the target must start with '/'";
 }
@@ -199,6 +211,7 @@ class HeadParser {
   const char* see_host(std::string_view value) {
     if (has_host_) return "host is given more than once";
     has_host_ = true;
+    host_ = value;
     return span(host_char, value) == value.size() ? nullptr : "host is not a host name or address";
   }
 
@@ -254,7 +267,7 @@ class HeadParser {
     if (!has_host_ && head_.minor_version == 1) return "HTTP/1.1 requires a host field";
     // An expectation without a body, or from a version that has no 100, asks for nothing (RFC 9110 section 10.1.1).
     head_.expects_continue = expects_continue_ && head_.minor_version == 1 && head_.framing != BodyFraming::none;
-    return problem_of_target(head_.method, head_.target);
+    return take_origin_form(head_.method, host_, head_.target);
   }
 
   const char* finish_response() {
@@ -277,6 +290,7 @@ class HeadParser {
 
   Head& head_;
   std::uint64_t length_ = 0;
+  std::string_view host_;
   bool has_host_ = false;
   bool has_length_ = false;
   bool is_chunked_ = false;

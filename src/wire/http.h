@@ -53,7 +53,7 @@ enum class BodyFraming : std::uint8_t { none, length, chunked, until_close };
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;  // as received: signed and routed on separately
+  std::string_view target;  // in origin-form, else as received: signed and routed on separately
   int minor_version = 1;
   Headers headers;
   BodyFraming framing = BodyFraming::none;

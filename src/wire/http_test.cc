@@ -260,11 +260,26 @@ TEST(HttpRequestHead, RefusesOtherVersions) {
   expect_malformed("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "version");
 }
 
-TEST(HttpRequestHead, TakesOriginFormAndTheStarOfOptionsOnly) {
+TEST(HttpRequestHead, TakesAbsoluteFormWhenItNamesTheSameHost) {
+  RequestHead head;
+  ASSERT_TRUE(read_request("GET http://A:80/b?c=d HTTP/1.1\r\nHost: a:80\r\n\r\n", head).value());
+  EXPECT_EQ(head.target, "/b?c=d");
+  ASSERT_TRUE(read_request("GET HTTPS://a/ HTTP/1.1\r\nHost: a\r\n\r\n", head).value());
+  EXPECT_EQ(head.target, "/");
+  expect_malformed("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "another host");
+  expect_malformed("GET http://a:81/ HTTP/1.1\r\nHost: a:80\r\n\r\n", "another host");
+  expect_malformed("GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n", "another host");
+  expect_malformed("GET http:/// HTTP/1.1\r\nHost:\r\n\r\n", "another host");
+  expect_malformed("GET http://a/ HTTP/1.0\r\n\r\n", "another host");
+  expect_malformed("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "no path");
+  expect_malformed("GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n", "no path");
+  expect_malformed("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "start with '/'");
+}
+
+TEST(HttpRequestHead, TakesOtherwiseOriginFormAndTheStarOfOptionsOnly) {
   RequestHead head;
   EXPECT_TRUE(read_request("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", head).value());
   expect_malformed("GET * HTTP/1.1\r\nHost: a\r\n\r\n", "start with '/'");
-  expect_malformed("GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n", "absolute-form");
   expect_malformed("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "start with '/'");
   expect_malformed("GET b HTTP/1.1\r\nHost: a\r\n\r\n", "start with '/'");
   expect_malformed("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "percent-encode");
