@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "domain/nearest.h"
+#include "world/core_dumps.h"
 
 namespace {
 
@@ -26,6 +27,8 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace portolan::cli;
+  if (!portolan::world::keep_memory_out_of_core_dumps())
+    return report(Exit::finding, "core dumps cannot be kept free of prompts and secrets on this system");
   int exit_code = Exit::done;
   CLI::App app{
       "Portolan sends every LLM request to the best Region that is allowed to serve it, and can prove afterwards "
