@@ -59,6 +59,11 @@ HmacKey::HmacKey(std::string_view key) {
   OPENSSL_cleanse(block.data(), block.size());  // a plain fill may be optimised away
 }
 
+HmacKey::~HmacKey() {
+  OPENSSL_cleanse(&inner_, sizeof inner_);
+  OPENSSL_cleanse(&outer_, sizeof outer_);
+}
+
 Digest HmacKey::mac(std::string_view message) const {
   Sha256 inner = inner_;
   inner.update(message);

@@ -27,10 +27,14 @@ class Sha256 {
 Digest sha256(std::string_view bytes);
 std::string to_hex(const Digest& digest);
 
-/// An HMAC key whose two padded blocks are already hashed. Copy it, or call mac() many times.
+/// An HMAC key whose two padded blocks are already hashed. Copy it, or call mac() many times. As good as the key it
+/// was made of, so each copy is wiped when it goes.
 class HmacKey {
  public:
   explicit HmacKey(std::string_view key);
+  ~HmacKey();
+  HmacKey(const HmacKey&) = default;
+  HmacKey& operator=(const HmacKey&) = default;
   Digest mac(std::string_view message) const;
 
  private:

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where references to secrets in a configuration are resolved: this process's environment and files.
+// Where references to secrets in a configuration are resolved: this process's environment, files, other programs.
 #pragma once
-
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include "config/config.h"
 
@@ -12,19 +8,13 @@ namespace portolan::cli {
 
 class ProcessSecrets final : public config::Secrets {
  public:
-  std::optional<std::string> environment(const std::string& name) const override {
-    const char* value = std::getenv(name.c_str());
-    if (value == nullptr) return std::nullopt;
-    return value;
-  }
-
-  base::Result<std::string> file(const std::string& path) const override {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) return base::fail(base::Code::disk, "cannot be read");
-    std::string text{std::istreambuf_iterator<char>(stream), {}};
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    return text;
-  }
+  std::optional<base::Secret> environment(const std::string& name) const override;
+  /// Refuses what others than its owner may read (one exception: a file of root's that one group may read, 0640 or
+  /// 0440, which is how packages and Kubernetes hand a secret to a service). A secret that the whole machine reads
+  /// is none, and a warning in a log is read after it was needed. `config::secret_bytes_max` and a line end fit.
+  base::Result<base::Secret> file(const std::string& path) const override;
+  /// world::output_of, within ten seconds.
+  base::Result<base::Secret> command(const std::vector<std::string>& words) const override;
 };
 
 }  // namespace portolan::cli

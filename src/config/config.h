@@ -3,8 +3,9 @@
 //
 // load() reads the whole file and reports every mistake in one pass, each as
 //   file:line:column path: what is wrong, what is allowed, what to do
-// Unknown keys are errors with a suggestion. Secrets appear in the file only as references (env:NAME, file:PATH)
-// unless `dev: true`; load() resolves them, so a Config holds secrets and is never printed or logged.
+// Unknown keys are errors with a suggestion. Secrets appear in the file only as references (env:NAME, file:PATH,
+// cmd:PROGRAM ARGUMENT…) unless `dev: true`; load() resolves them, so a Config holds secrets and is never printed
+// or logged.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "base/time.h"
 #include "domain/catalog.h"
 
@@ -81,14 +83,14 @@ struct Account {
   std::string name;
   std::string account_id;
   std::string access_key_id;
-  std::string secret_access_key;
+  base::Secret secret_access_key;
 };
 
 struct Key {
-  std::string name;               // the user name in ARNs and records
-  std::string access_key_id;      // SigV4; empty when this is an API key
-  std::string secret_access_key;  // SigV4
-  std::string api_key_sha256;     // lower-case hex; the key itself is never stored
+  std::string name;                // the user name in ARNs and records
+  std::string access_key_id;       // SigV4; empty when this is an API key
+  base::Secret secret_access_key;  // SigV4
+  std::string api_key_sha256;      // lower-case hex; the key itself is never stored
 };
 
 struct Tenant {
@@ -129,12 +131,17 @@ struct Mistake {
   std::string text() const;
 };
 
-/// Where references to secrets are resolved; tests pass their own.
+inline constexpr std::size_t secret_bytes_max = 4096;
+
+/// Where references to secrets are resolved; tests pass their own. Line ends after the secret are taken off by
+/// load(). Messages of errors are shown to the operator behind the reference; they never hold what was read.
 class Secrets {
  public:
   virtual ~Secrets() = default;
-  virtual std::optional<std::string> environment(const std::string& name) const = 0;
-  virtual base::Result<std::string> file(const std::string& path) const = 0;
+  virtual std::optional<base::Secret> environment(const std::string& name) const = 0;
+  virtual base::Result<base::Secret> file(const std::string& path) const = 0;
+  /// The standard output of a program: its path, then its arguments.
+  virtual base::Result<base::Secret> command(const std::vector<std::string>& words) const = 0;
 };
 
 struct Loaded {

@@ -13,12 +13,16 @@ using namespace portolan;
 
 class ConstantSecrets : public config::Secrets {
  public:
-  std::optional<std::string> environment(const std::string& name) const override {
-    return name == "UNSET" ? std::nullopt : std::optional<std::string>{"constant"};
+  std::optional<base::Secret> environment(const std::string& name) const override {
+    return name == "UNSET" ? std::nullopt : std::optional{base::Secret{"constant"}};
   }
-  base::Result<std::string> file(const std::string& path) const override {
+  base::Result<base::Secret> file(const std::string& path) const override {
     if (path == "absent") return base::fail(base::Code::disk, "no such file");
-    return "constant\n";
+    return base::Secret{"constant\n"};
+  }
+  base::Result<base::Secret> command(const std::vector<std::string>& words) const override {
+    CHECK(!words.empty());
+    return base::Secret{"constant\n"};
   }
 };
 

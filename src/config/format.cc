@@ -89,8 +89,8 @@ const Format endpoint_url{.type = "URL",
                           .confidential = true};
 const Format secret_text{.type = "secret",
                          .allowed =
-                             "env:NAME or file:PATH, which say where the secret is kept (with dev: true also "
-                             "the secret itself)",
+                             "env:NAME, file:PATH or cmd:PROGRAM ARGUMENT…, which say where the secret is kept "
+                             "(with dev: true also the secret itself)",
                          .pattern = ".",
                          .confidential = true};
 const Format region_name{.type = "Region",

@@ -15,15 +15,20 @@ using testing::IsEmpty;
 
 class KnownSecrets : public Secrets {
  public:
-  std::optional<std::string> environment(const std::string& name) const override {
-    if (name == "UPSTREAM") return "upstream-secret";
-    if (name == "EMPTY") return "";
+  std::optional<base::Secret> environment(const std::string& name) const override {
+    if (name == "UPSTREAM") return base::Secret{"upstream-secret"};
+    if (name == "EMPTY") return base::Secret{""};
     return std::nullopt;
   }
-  base::Result<std::string> file(const std::string& path) const override {
-    if (path == "/etc/alice") return "alice-secret\r\n";
-    if (path == "/etc/huge") return std::string(5000, 'x');
+  base::Result<base::Secret> file(const std::string& path) const override {
+    if (path == "/etc/alice") return base::Secret{"alice-secret\r\n"};
+    if (path == "/etc/huge") return base::Secret{std::string(5000, 'x')};
+    if (path == "/etc/lines") return base::Secret{"one\ntwo\n"};
     return base::fail(base::Code::disk, "no such file");
+  }
+  base::Result<base::Secret> command(const std::vector<std::string>& words) const override {
+    if (words[0] == "/bin/vault") return base::Secret{words.back() + "\n"};
+    return base::fail(base::Code::disk, "it ended with exit code 7");
   }
 };
 
@@ -85,8 +90,8 @@ TEST(Load, TakesTheDefaultsForWhatIsNotSaid) {
 
 TEST(Load, ResolvesSecretsAndTrimsTheEndOfAFile) {
   const Config config = *load_text(sound).config;
-  EXPECT_EQ(config.account.secret_access_key, "upstream-secret");
-  EXPECT_EQ(config.tenants[0].keys[0].secret_access_key, "alice-secret");
+  EXPECT_EQ(config.account.secret_access_key.reveal(), "upstream-secret");
+  EXPECT_EQ(config.tenants[0].keys[0].secret_access_key.reveal(), "alice-secret");
 }
 
 TEST(Load, SplitsEndpoints) {
@@ -148,7 +153,7 @@ tenants:
   EXPECT_EQ(config.retry.backoff_base, base::milliseconds{1});
   EXPECT_EQ(config.retry.backoff_cap, base::milliseconds{2});
   EXPECT_EQ(config.account.account_id, "111122223333");
-  EXPECT_EQ(config.account.secret_access_key, "inline");
+  EXPECT_EQ(config.account.secret_access_key.reveal(), "inline");
   EXPECT_EQ(config.endpoints[0].host_header, "a.example");
   EXPECT_NE(config.catalog->find_profile("team.eu"), nullptr);
   const Tenant& tenant = config.tenants[0];
@@ -306,8 +311,8 @@ TEST(Load, RefusesASecretInTheFileUnlessDev) {
   const std::string text = with("env:UPSTREAM", "wJalrXUtnFEMI");
   EXPECT_THAT(mistakes(text),
               ElementsAre("p.yaml:2:107 account.secret_access_key: a secret must not stand in this file; "
-                          "keep it elsewhere and write env:NAME or file:PATH (dev: true allows it here, "
-                          "for trials)"));
+                          "keep it elsewhere and write env:NAME, file:PATH or cmd:PROGRAM (dev: true allows "
+                          "it here, for trials)"));
   EXPECT_THAT(mistakes("dev: true\n" + text), IsEmpty());
   EXPECT_THAT(mistakes(text + "dev: true\n"), IsEmpty());
 }
@@ -324,6 +329,21 @@ TEST(Load, SaysWhyAReferenceCannotBeResolved) {
   EXPECT_EQ(refused("file:/nope"), "cannot read \"/nope\": no such file");
   EXPECT_EQ(refused("'file:'"), "file: must be followed by a path");
   EXPECT_EQ(refused("file:/etc/huge"), "the secret must have 1 to 4096 bytes, and has 5000");
+  EXPECT_EQ(refused("file:/etc/lines"), "the secret must be one line");
+  EXPECT_EQ(refused("cmd:/bin/broken --field secret"), "cannot run \"/bin/broken\": it ended with exit code 7");
+  for (const std::string_view reference : {"'cmd:'", "'cmd:  '", "cmd:vault read", "cmd:$HOME/vault"})
+    EXPECT_EQ(refused(reference),
+              "cmd: must be followed by the whole path of a program, then its arguments; no shell reads them, so "
+              "quotes, $ and | mean nothing (put those into a script)");
+}
+
+TEST(Load, HandsACommandItsWordsAsTheyStand) {
+  const auto secret = [](std::string_view reference) {
+    const Loaded loaded = load_text(with("env:UPSTREAM", reference));
+    return loaded.config ? std::string{loaded.config->account.secret_access_key.reveal()} : "";
+  };
+  EXPECT_EQ(secret("cmd:/bin/vault read   kv/portolan"), "kv/portolan");
+  EXPECT_EQ(secret("\"cmd:/bin/vault read '$(reboot)'\""), "'$(reboot)'");
 }
 
 TEST(Load, NeverRepeatsWhatMayBeASecret) {

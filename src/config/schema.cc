@@ -170,7 +170,8 @@ std::string reference_markdown() {
       "Generated from the definitions that read the file; do not edit.\n\n"
       "One YAML file. Durations are written 250ms, 10s, 2m or 1h; sizes 512, 32KiB or 25MB. Secrets are "
       "references: "
-      "env:NAME or file:PATH. Anchors, aliases and tags are not read. `portolan check -c FILE` names every mistake "
+      "env:NAME, file:PATH or cmd:PROGRAM ARGUMENT… (operate/keys.md). Anchors, aliases and tags are not read. "
+      "`portolan check -c FILE` names every mistake "
       "with its line and column.\n";
   write_section("", settings().settings(), page);
   return page;

@@ -2,14 +2,13 @@
 #include "config/setting.h"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "domain/nearest.h"
 
 namespace portolan::config {
 namespace {
-
-constexpr std::size_t secret_bytes_max = 4096;
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known) {
   const std::string nearest = domain::nearest_name(name, known);
@@ -51,6 +50,13 @@ bool is_variable_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
   return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, fits);
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  for (const auto& word : std::views::split(text, ' '))
+    if (!word.empty()) words.emplace_back(word.begin(), word.end());
+  return words;
 }
 
 }  // namespace
@@ -146,48 +152,63 @@ bool Reader::text(const Place& place, const Format& format, std::string& out) {
   return true;
 }
 
-bool Reader::secret(const Place& place, std::string& out) {
-  std::string reference;
-  if (!text(place, secret_text, reference)) return false;
-  std::string secret;
+/// What the reference leads to, or nothing, and why is noted.
+std::optional<base::Secret> Reader::resolved(const Place& place, std::string_view reference) {
+  const auto found = [&](base::Result<base::Secret> secret, std::string_view verb,
+                         std::string_view name) -> std::optional<base::Secret> {
+    if (secret) return *std::move(secret);
+    wrong(place, fmt::format("cannot {} {}: {}", verb, printable(name), secret.error().message));
+    return std::nullopt;
+  };
   if (reference.starts_with("env:")) {
-    const std::string variable = reference.substr(4);
+    const std::string variable{reference.substr(4)};
     if (!is_variable_name(variable)) {
       wrong(place, "env: must be followed by the name of an environment variable: letters, digits or underscores");
-      return false;
+      return std::nullopt;
     }
-    const std::optional<std::string> value = secrets_.environment(variable);
-    if (!value) {
+    std::optional<base::Secret> value = secrets_.environment(variable);
+    if (!value)
       wrong(place, fmt::format("environment variable {} is not set; set it for the gateway's process", variable));
-      return false;
-    }
-    secret = *value;
-  } else if (reference.starts_with("file:")) {
-    const std::string path = reference.substr(5);
-    if (path.empty()) {
-      wrong(place, "file: must be followed by a path");
-      return false;
-    }
-    const base::Result<std::string> content = secrets_.file(path);
-    if (!content) {
-      wrong(place, fmt::format("cannot read {}: {}", printable(path), content.error().message));
-      return false;
-    }
-    secret = *content;
-    while (secret.ends_with('\n') || secret.ends_with('\r')) secret.pop_back();
-  } else if (inline_secrets_) {
-    secret = reference;
-  } else {
-    wrong(place,
-          "a secret must not stand in this file; keep it elsewhere and write env:NAME or file:PATH (dev: true "
-          "allows it here, for trials)");
-    return false;
+    return value;
   }
+  if (reference.starts_with("file:")) {
+    const std::string path{reference.substr(5)};
+    if (!path.empty()) return found(secrets_.file(path), "read", path);
+    wrong(place, "file: must be followed by a path");
+    return std::nullopt;
+  }
+  if (reference.starts_with("cmd:")) {
+    const std::vector<std::string> words = words_of(reference.substr(4));
+    if (!words.empty() && words[0].starts_with('/')) return found(secrets_.command(words), "run", words[0]);
+    wrong(
+        place,
+        "cmd: must be followed by the whole path of a program, then its arguments; no shell reads them, so quotes, "
+        "$ and | mean nothing (put those into a script)");
+    return std::nullopt;
+  }
+  if (inline_secrets_) return base::Secret{reference};
+  wrong(place,
+        "a secret must not stand in this file; keep it elsewhere and write env:NAME, file:PATH or cmd:PROGRAM "
+        "(dev: true allows it here, for trials)");
+  return std::nullopt;
+}
+
+bool Reader::secret(const Place& place, base::Secret& out) {
+  std::string reference;
+  if (!text(place, secret_text, reference)) return false;
+  const std::optional<base::Secret> found = resolved(place, reference);
+  if (!found) return false;
+  std::string_view secret = found->reveal();
+  while (secret.ends_with('\n') || secret.ends_with('\r')) secret.remove_suffix(1);
   if (secret.empty() || secret.size() > secret_bytes_max) {
     wrong(place, fmt::format("the secret must have 1 to {} bytes, and has {}", secret_bytes_max, secret.size()));
     return false;
   }
-  out = std::move(secret);
+  if (std::ranges::any_of(secret, [](char c) { return c == '\n' || c == '\r' || c == '\0'; })) {
+    wrong(place, "the secret must be one line");
+    return false;
+  }
+  out = base::Secret{secret};
   return true;
 }
 

@@ -87,7 +87,7 @@ class Reader {
   bool number(const Place& place, const Setting& setting, std::int64_t& out);
   bool text(const Place& place, const Format& format, std::string& out);
   /// Resolves a reference.
-  bool secret(const Place& place, std::string& out);
+  bool secret(const Place& place, base::Secret& out);
   /// False unless the node is a mapping, or a list of as many entries as the setting allows.
   bool mapping(const Place& place, const Setting* setting = nullptr);
   bool list(const Place& place, const Setting& setting);
@@ -97,6 +97,7 @@ class Reader {
  private:
   std::string but_not(const Node& node, bool confidential) const;
   bool count(const Place& place, const Setting& setting, std::size_t size);
+  std::optional<base::Secret> resolved(const Place& place, std::string_view reference);
 
   std::string_view file_;
   const domain::Catalog& catalog_;
@@ -153,7 +154,7 @@ class Section {
         });
   }
 
-  void secret(std::string_view key, std::string T::* member, std::string_view says) {
+  void secret(std::string_view key, base::Secret T::* member, std::string_view says) {
     add({.key = key, .type = Type::text, .says = says, .format = &secret_text},
         [member](Reader& reader, const Place& place, const Setting&, T& out) {
           reader.secret(place, out.*member);

@@ -202,9 +202,12 @@ inline std::string chat(bool stream) {
 /// Secrets are inline in a `dev` configuration.
 class NoSecrets final : public config::Secrets {
  public:
-  std::optional<std::string> environment(const std::string&) const override { return std::nullopt; }
-  base::Result<std::string> file(const std::string&) const override {
+  std::optional<base::Secret> environment(const std::string&) const override { return std::nullopt; }
+  base::Result<base::Secret> file(const std::string&) const override {
     return base::fail(base::Code::disk, "there are no files");
+  }
+  base::Result<base::Secret> command(const std::vector<std::string>&) const override {
+    return base::fail(base::Code::disk, "there are no programs");
   }
 };
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include "base/bytes.h"
 
@@ -66,11 +65,6 @@ Keyring::Keyring(const config::Config& config) : catalog_(config.catalog), nobod
   }
 }
 
-Keyring::~Keyring() {
-  for (auto& [id, secret] : by_access_key_id_)
-    OPENSSL_cleanse(secret.secret_access_key.data(), secret.secret_access_key.size());
-}
-
 const domain::Principal* Keyring::add(const config::Tenant& tenant, std::size_t tenant_index,
                                       const config::Key& key, CredentialKind kind, std::string key_id) {
   auto principal = std::make_unique<domain::Principal>();
@@ -123,10 +117,10 @@ base::Result<Identity> Keyring::by_signature(const SignedRequest& request, std::
   const auto found = by_access_key_id_.find(authorization.access_key_id);
   const bool known = found != by_access_key_id_.end();
   const bool may_pass = known && day_is_near(authorization.date, now);
-  const base::HmacKey key = may_pass
-                                ? signing_keys.get(authorization.access_key_id, found->second.secret_access_key,
-                                                   authorization.date, authorization.region, authorization.service)
-                                : nobody_;
+  const base::HmacKey key =
+      may_pass ? signing_keys.get(authorization.access_key_id, found->second.secret_access_key.reveal(),
+                                  authorization.date, authorization.region, authorization.service)
+               : nobody_;
   auto verified = verify(request, authorization, key, now);
   if (!known)
     return base::fail(Code::unknown_access_key,

@@ -31,7 +31,6 @@ struct Identity {
 class Keyring {
  public:
   explicit Keyring(const config::Config& config);
-  ~Keyring();
   Keyring(const Keyring&) = delete;
   Keyring& operator=(const Keyring&) = delete;
 
@@ -50,7 +49,7 @@ class Keyring {
  private:
   struct Secret {
     const domain::Principal* principal;
-    std::string secret_access_key;
+    base::Secret secret_access_key;
   };
   struct TextHash {
     using is_transparent = void;

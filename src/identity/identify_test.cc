@@ -21,13 +21,14 @@ config::Config two_tenants() {
   config.tenants.push_back(
       {.name = "research",
        .account_id = "111122223333",
-       .keys = {{.name = "alice", .access_key_id = "AKIDALICE", .secret_access_key = "alice's secret"},
-                {.name = "alice", .api_key_sha256 = base::to_hex(base::sha256(api_key))}}});
+       .keys = {
+           {.name = "alice", .access_key_id = "AKIDALICE", .secret_access_key = base::Secret{"alice's secret"}},
+           {.name = "alice", .api_key_sha256 = base::to_hex(base::sha256(api_key))}}});
   config.tenants.push_back(
       {.name = "support",
        .account_id = "444455556666",
-       .keys = {{.name = "bob", .access_key_id = "AKIDBOB", .secret_access_key = "bob's secret"},
-                {.name = "alice", .access_key_id = "AKIDALICE2", .secret_access_key = "other"}}});
+       .keys = {{.name = "bob", .access_key_id = "AKIDBOB", .secret_access_key = base::Secret{"bob's secret"}},
+                {.name = "alice", .access_key_id = "AKIDALICE2", .secret_access_key = base::Secret{"other"}}}});
   return config;
 }
 

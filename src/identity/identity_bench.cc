@@ -40,10 +40,11 @@ void identify_javascript_sdk(benchmark::State& state) {
   call.add("authorization", call.authorization);
   config::Config config;
   config.catalog = domain::Catalog::builtin();
-  config.tenants.push_back(
-      {.name = "t",
-       .account_id = "111122223333",
-       .keys = {{.name = "a", .access_key_id = call.access_key_id, .secret_access_key = call.secret_access_key}}});
+  config.tenants.push_back({.name = "t",
+                            .account_id = "111122223333",
+                            .keys = {{.name = "a",
+                                      .access_key_id = call.access_key_id,
+                                      .secret_access_key = base::Secret{call.secret_access_key}}}});
   const Keyring keyring(config);
   const SignedRequest request = call.request();
   const base::WallTime at = now();

@@ -2,7 +2,6 @@
 // Signing what we send. The signed header list is fixed, so the canonical request is written straight into the
 // hash.
 #include <algorithm>
-#include <openssl/crypto.h>
 #include <vector>
 
 #include "identity/canonical.h"
@@ -38,26 +37,16 @@ struct Signer::State {
   };
 
   std::string access_key_id;
-  std::string secret_access_key;
+  base::Secret secret_access_key;
   std::vector<DayKey> keys;  // of date_text's day; one for each Region that was called
   base::WallTime date_second{base::WallTime::duration::min()};
   std::string date_text;  // of date_second: "20261121T230507Z"
-
-  ~State() {
-    OPENSSL_cleanse(secret_access_key.data(), secret_access_key.size());
-    forget_keys();
-  }
-
-  void forget_keys() {
-    for (DayKey& day : keys) OPENSSL_cleanse(&day.key, sizeof day.key);
-    keys.clear();
-  }
 
   void set_date(base::WallTime now) {
     const auto second = std::chrono::floor<base::seconds>(now);
     if (second == date_second) return;
     std::string text = base::amz_date(now);
-    if (!date_text.starts_with(std::string_view{text}.substr(0, 8))) forget_keys();
+    if (!date_text.starts_with(std::string_view{text}.substr(0, 8))) keys.clear();
     date_second = second;
     date_text = std::move(text);
   }
@@ -71,15 +60,14 @@ struct Signer::State {
       scope += '/';
       scope += part;
     }
-    // Room for every Region at once: a vector that grows would leave copies of keys behind, unwiped.
-    keys.reserve(64);
-    if (keys.size() == keys.capacity()) forget_keys();
+    keys.reserve(64);  // every Region at once
+    if (keys.size() == keys.capacity()) keys.clear();
     return keys.emplace_back(std::string{region}, std::move(scope),
-                             signing_key(secret_access_key, date, region, service));
+                             signing_key(secret_access_key.reveal(), date, region, service));
   }
 };
 
-Signer::Signer(std::string access_key_id, std::string secret_access_key) : state_(std::make_unique<State>()) {
+Signer::Signer(std::string access_key_id, base::Secret secret_access_key) : state_(std::make_unique<State>()) {
   state_->access_key_id = std::move(access_key_id);
   state_->secret_access_key = std::move(secret_access_key);
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <functional>
 #include <mutex>
-#include <openssl/crypto.h>
 #include <unordered_map>
 
 #include "base/bytes.h"
@@ -41,16 +40,10 @@ struct ScopeEqual {
   bool operator()(const auto& a, const auto& b) const { return view(a) == view(b); }
 };
 
-/// A signing key opens one scope for a day; it is wiped when it goes, like the secret that it came from.
 struct Entry {
   base::HmacKey key;
   /// Tells a replaced secret from the one the key was made of, should an old configuration's last call arrive late.
   std::size_t secret_hash;
-
-  Entry(const base::HmacKey& of, std::size_t hash) : key(of), secret_hash(hash) {}
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
-  ~Entry() { OPENSSL_cleanse(&key, sizeof key); }
 };
 
 constexpr std::size_t shards = 16;

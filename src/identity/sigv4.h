@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret.h"
 #include "base/sha256.h"
 #include "wire/http.h"
 
@@ -78,7 +79,7 @@ std::string string_to_sign(std::string_view amz_date, std::string_view scope, st
 /// Signs outgoing requests with one set of credentials. One per reactor (not thread-safe); keeps the day's keys.
 class Signer {
  public:
-  Signer(std::string access_key_id, std::string secret_access_key);
+  Signer(std::string access_key_id, base::Secret secret_access_key);
   ~Signer();
   Signer(Signer&&) noexcept;
 

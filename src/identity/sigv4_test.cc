@@ -471,7 +471,7 @@ base::Result<void> verify_sent(const Sent& sent, std::string_view path, std::str
 }
 
 TEST(Signer, SignsWhatVerifyAccepts) {
-  Signer signer("AKIDUPSTREAM", "upstream secret");
+  Signer signer("AKIDUPSTREAM", base::Secret{"upstream secret"});
   constexpr std::string_view path = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse";
   base::WallTime when = at("20261121T235958Z");
   // Over midnight, several Regions, more than one call in a second.
@@ -488,7 +488,7 @@ TEST(Signer, SignsWhatVerifyAccepts) {
 }
 
 TEST(Signer, GoesOnAfterAMove) {
-  Signer first("AKIDUPSTREAM", "upstream secret");
+  Signer first("AKIDUPSTREAM", base::Secret{"upstream secret"});
   Signer signer = std::move(first);
   Sent sent;
   send(signer, sent, "/", "body", "us-west-2", now);
@@ -497,7 +497,7 @@ TEST(Signer, GoesOnAfterAMove) {
 }
 
 TEST(Signer, SurvivesMoreRegionsThanItKeeps) {
-  Signer signer("AKIDUPSTREAM", "upstream secret");
+  Signer signer("AKIDUPSTREAM", base::Secret{"upstream secret"});
   for (int i = 0; i < 200; ++i) {
     const std::string region = "region-" + std::to_string(i);
     Sent sent;

@@ -110,7 +110,7 @@ RequestMaker::RequestMaker(const LoadOptions& options, const Address& address)
       body_(request_body(options)),
       body_hash_(base::sha256(body_)) {
   if (options.api_key.empty())
-    signer_ = std::make_unique<identity::Signer>(options.access_key_id, options.secret_access_key);
+    signer_ = std::make_unique<identity::Signer>(options.access_key_id, base::Secret{options.secret_access_key});
   else
     authorization_ = "Bearer " + options.api_key;
 }
