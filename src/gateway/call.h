@@ -40,6 +40,7 @@ struct Reply {
   std::string_view content_type = "application/json";
   std::string_view error_type;  // x-amzn-errortype
   std::string retry_after;      // in seconds, as it is sent
+  std::string_view allow;       // with a 405, what RFC 9110 section 15.5.6 asks for
   std::string body;
   std::string held;    // the tail of a stream that waits for the record
   bool begun = false;  // the head has been sent

@@ -564,6 +564,7 @@ TEST(Conversation, AnUnknownPathAndAWrongMethodAreRecordedToo) {
   EXPECT_EQ(talk.stage(), "receive");
   const Answer answer = talk.ask(get("/model/" + std::string(sonnet) + "/converse"));
   EXPECT_EQ(answer.status, 405);
+  EXPECT_EQ(answer.field("allow"), "POST");
   EXPECT_THAT(answer.message(), HasSubstr("POST"));
   EXPECT_EQ(talk.stage(), "receive");
 }

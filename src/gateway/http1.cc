@@ -17,6 +17,7 @@ constexpr std::size_t upload_bytes_a_second_min = 64 * 1024;
 constexpr base::Duration linger_max = base::seconds{2};
 // A look at the socket is a system call. A peer that was heard of a moment ago is taken to be there still.
 constexpr base::Duration look_pause = base::milliseconds{10};
+constexpr base::Duration look_every = base::milliseconds{250};  // while a call waits on a Region
 
 /// The least that a body of that size is granted beyond deadlines.head.
 base::Duration upload_time(std::uint64_t bytes) {
@@ -236,11 +237,30 @@ Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
 }
 
 bool Http1Connection::gone() const {
-  if (gone_) return true;
+  if (gone_ || left_) return true;
   const base::Instant now = port_.reactor.clock.now();
   if (now - looked_at_ < look_pause) return false;
   looked_at_ = now;
   return conduit_.peer_reset();
+}
+
+/// Left armed after the wait: most calls are over before it runs out, and arming it anew then costs a store.
+void Http1Connection::waits_on(upstream::Flow* exchange) {
+  exchange_ = exchange;
+  if (exchange != nullptr) lookout_.arm(port_.reactor.clock.now() + look_every);
+}
+
+/// Whoever closes a connection ends its sending side first, and the kernel does not tell that from a caller that
+/// will send no more but still reads: after this long, both count as gone. The latter reads why.
+void Http1Connection::look() {
+  if (exchange_ == nullptr) return;
+  if (!conduit_.peer_closed()) {
+    lookout_.arm(port_.reactor.clock.now() + look_every);
+    return;
+  }
+  left_ = true;
+  keep_alive_ = false;
+  exchange_->abandon();
 }
 
 void Http1Connection::write_head(const ReplyHead& head, bool streamed, std::size_t content_length) {

@@ -22,8 +22,21 @@ class Http1Connection final : public Connection, public ReplySink {
   world::Task<bool> piece(std::string_view bytes) override;
   world::Task<bool> end(std::string_view bytes) override;
   bool gone() const override;
+  void waits_on(upstream::Flow* exchange) override;
 
  private:
+  /// While a call waits on a Region: is its caller still there?
+  class Lookout final : public world::Deadline {
+   public:
+    explicit Lookout(Http1Connection& connection)
+        : Deadline(connection.port_.reactor.wheel), connection_(connection) {}
+
+   private:
+    void on_expired() override { connection_.look(); }
+    Http1Connection& connection_;
+  };
+  void look();
+
   enum class Got : std::uint8_t { request, refused, closed };
   world::Task<Got> read_head();
   world::Task<Got> read_body();
@@ -53,6 +66,9 @@ class Http1Connection final : public Connection, public ReplySink {
   bool chunked_reply_ = false;
   bool gone_ = false;
   mutable base::Instant looked_at_{};  // when the peer was last known to be there
+  bool left_ = false;                  // it ended its sending side and was not waited for
+  upstream::Flow* exchange_ = nullptr;
+  Lookout lookout_{*this};
 };
 
 }  // namespace portolan::gateway

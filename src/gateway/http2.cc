@@ -48,6 +48,7 @@ class Http2Connection::Stream final : public ReplySink {
     return push();
   }
   bool gone() const override { return closed_ || connection_.failed_; }
+  void waits_on(upstream::Flow* exchange) override { exchange_ = exchange; }
 
  private:
   friend class Http2Connection;
@@ -58,6 +59,7 @@ class Http2Connection::Stream final : public ReplySink {
   ssize_t pull(std::uint8_t* to, std::size_t size, std::uint32_t* flags);
   bool add_header(std::string_view name, std::string_view value, std::size_t bytes_max);
   void read_headers();
+  void close();
 
   Http2Connection& connection_;
   std::int32_t id_;
@@ -75,6 +77,7 @@ class Http2Connection::Stream final : public ReplySink {
   bool ended_ = false;
   bool closed_ = false;
   world::Signal drained_;
+  upstream::Flow* exchange_ = nullptr;  // what its call waits on
 };
 
 bool Http2Connection::Stream::add_header(std::string_view name, std::string_view value, std::size_t bytes_max) {
@@ -158,6 +161,13 @@ Task<bool> Http2Connection::Stream::push() {
   co_return !gone();
 }
 
+/// Reset, or answered whole, or its connection was lost: whatever waits for it need not wait.
+void Http2Connection::Stream::close() {
+  closed_ = true;
+  drained_.set();
+  if (exchange_ != nullptr) exchange_->abandon();
+}
+
 struct Http2Connection::Callbacks {
   static Http2Connection& of(void* user_data) { return *static_cast<Http2Connection*>(user_data); }
 
@@ -216,8 +226,7 @@ struct Http2Connection::Callbacks {
     Http2Connection& connection = of(user_data);
     const auto found = connection.streams_.find(id);
     if (found == connection.streams_.end()) return 0;
-    found->second->closed_ = true;
-    found->second->drained_.set();
+    found->second->close();
     connection.streams_.erase(found);
     return 0;
   }
@@ -268,10 +277,7 @@ void Http2Connection::close_if_drained() {
 void Http2Connection::fail() {
   failed_ = true;
   conduit_->close();
-  for (auto& [id, stream] : streams_) {
-    stream->closed_ = true;
-    stream->drained_.set();
-  }
+  for (auto& [id, stream] : streams_) stream->close();
 }
 
 Task<void> Http2Connection::run(std::string_view first) {

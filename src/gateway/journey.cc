@@ -12,6 +12,15 @@ using base::Result;
 using domain::Stage;
 using world::Task;
 
+namespace {
+
+/// The caller left while the Region was at its request, which the provider charges: not free for the tenant either.
+bool left_a_region_at_work(const domain::Attempt& last) {
+  return !last.served && last.failure == base::Code::caller_gone && last.bytes_sent > 0;
+}
+
+}  // namespace
+
 Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot) : parts_(parts), random_(parts.seed) {
   use(std::move(snapshot));
 }
@@ -69,6 +78,8 @@ void Journey::refuse(Call& call, base::Error error) {
     reply = Reply{.status = refusal.status,
                   .error_type = refusal.error_type,
                   .retry_after = refusal.retry_after_s > 0 ? std::to_string(refusal.retry_after_s) : std::string{},
+                  .allow = error.code == base::Code::method_not_allowed ? wire::method_of(call.request.target)
+                                                                        : std::string_view{},
                   .body = std::move(refusal.body)};
   }
   call.error = std::move(error);
@@ -85,6 +96,9 @@ void Journey::settle(Call& call) {
   } else if (call.reply.begun) {
     // A stream that was cut before it told its usage: what was asked and what was passed on is the least it cost.
     const domain::Usage least{.input_tokens = call.inference.input_tokens, .output_tokens = call.pieces_forwarded};
+    tokens = quota::tokens_to_settle(least, *call.inference.model);
+  } else if (call.attempt_count > 0 && left_a_region_at_work(call.attempts[call.attempt_count - 1u])) {
+    const domain::Usage least{.input_tokens = call.inference.input_tokens};
     tokens = quota::tokens_to_settle(least, *call.inference.model);
   }
   call.snapshot->meters[call.reservation.tenant_index]->settle(call.reservation, tokens);
@@ -202,6 +216,7 @@ ReplyHead Journey::reply_head(const Call& call) const {
   head.add("x-amzn-requestid", call.id);
   if (!reply.error_type.empty()) head.add("x-amzn-errortype", reply.error_type);
   if (!reply.retry_after.empty()) head.add("retry-after", reply.retry_after);
+  if (!reply.allow.empty()) head.add("allow", reply.allow);
   head.add("x-portolan-call-id", call.id);
   head.add("x-portolan-source-region", call.catalog().region(call.source()).name);
   if (call.served_by != domain::region_none)

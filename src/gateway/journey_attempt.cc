@@ -74,6 +74,18 @@ wire::Completion completion_of(const Call& call) {
           .created_s = std::chrono::floor<base::seconds>(call.began_wall).time_since_epoch().count()};
 }
 
+/// For the time that a call waits on an exchange, its sink may abandon it.
+class Abandonable {
+ public:
+  Abandonable(ReplySink& sink, upstream::Flow& exchange) : sink_(sink) { sink_.waits_on(&exchange); }
+  ~Abandonable() { sink_.waits_on(nullptr); }
+  Abandonable(const Abandonable&) = delete;
+  Abandonable& operator=(const Abandonable&) = delete;
+
+ private:
+  ReplySink& sink_;
+};
+
 /// The caller's own fault or wish: says nothing about the Region's health.
 bool is_callers(const base::Error& error) {
   return error.facts().blame == base::Blame::caller;
@@ -184,6 +196,7 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
   attempt.started_after = sent_at - call.began;
 
   FlowPointer flow = parts_.transport.open(attempt.region);
+  const Abandonable abandonable(sink, *flow);
   const std::string head = request_head(call, attempt.region, path, body.size(), body_hash);
   const upstream::Outgoing outgoing{.head = head, .body = body};
   const base::Instant by = std::min(sent_at + silence_max(call.inference, deadlines), call.give_up_at);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "upstream/transport.h"
 #include "wire/http.h"
 #include "world/reactor.h"
 
@@ -45,6 +46,9 @@ class ReplySink {
   virtual world::Task<bool> end(std::string_view bytes) = 0;
   /// True when the caller is known to have gone.
   virtual bool gone() const = 0;
+  /// The call waits on this exchange from now on, null: on none. It is abandoned when the caller is found to have
+  /// gone, which an HTTP/2 connection is told and an HTTP/1.1 connection looks for while the wait lasts.
+  virtual void waits_on(upstream::Flow* exchange) = 0;
 };
 
 }  // namespace portolan::gateway

@@ -154,6 +154,12 @@ struct Answer final : ReplySink {
     co_return take(bytes);
   }
   bool gone() const override { return left; }
+  void waits_on(upstream::Flow* exchange) override { waits_on_ = exchange; }
+  /// The caller goes away, and its connection notices.
+  void leave() {
+    left = true;
+    if (waits_on_ != nullptr) waits_on_->abandon();
+  }
 
  private:
   void take_head(const ReplyHead& head) {
@@ -172,6 +178,7 @@ struct Answer final : ReplySink {
     left = left || pieces.size() >= leaves_after_pieces;
     return !left;
   }
+  upstream::Flow* waits_on_ = nullptr;
 };
 
 inline std::string post(std::string_view target, std::string_view body, std::string_view key = "alice-key",

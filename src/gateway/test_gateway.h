@@ -60,6 +60,26 @@ class ListeningGateway {
     for (int i = 0; i < 200 && connections() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{5});
     return connections() == 0;
   }
+  int open_flows() {
+    int count = 0;
+    on_reactor([&] { count = regions.open_flows(); });
+    return count;
+  }
+  /// True when nothing waits on a Region any more, within three seconds.
+  bool abandons() {
+    for (int i = 0; i < 600 && open_flows() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    return open_flows() == 0;
+  }
+  /// The records of all calls, once as many are over.
+  std::vector<Json> records_of(std::size_t calls) {
+    for (int i = 0; i < 600 && records() < calls; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    std::vector<Json> found;
+    EXPECT_TRUE(trail::scan(disk_, "data/trail", [&found](std::string_view json) {
+      found.push_back(Json::parse(json));
+      return true;
+    }));
+    return found;
+  }
   std::size_t records() {
     recorder_->flush();
     std::size_t count = 0;
@@ -115,6 +135,7 @@ class Caller {
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
+  void end_sending() { ::shutdown(socket_, SHUT_WR); }
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

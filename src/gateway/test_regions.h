@@ -5,7 +5,9 @@
 // out is overwritten as soon as transport.h allows it, so that whoever keeps one too long is found out.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <functional>
 #include <gtest/gtest.h>
 #include <map>
 #include <string>
@@ -30,6 +32,7 @@ struct Act {
   std::vector<std::string> pieces;
   base::Duration between{};  // before each piece
   End end = End::whole;
+  std::function<void()> meanwhile{};  // what happens during the first wait
 };
 
 inline Act refuses() {
@@ -150,7 +153,8 @@ class ScriptedRegions final : public upstream::Transport {
                                                                base::Instant by) override {
       const bool connects =
           act_.fails != base::Code::upstream_refused && act_.fails != base::Code::upstream_connect_timeout;
-      if (act_.fails == base::Code::upstream_connect_timeout) co_await world::sleep_for(connect, regions_.clock_);
+      if (act_.fails == base::Code::upstream_connect_timeout) co_await wait(connect);
+      if (abandoned_) co_return left();
       if (connects) {
         sent_ = true;
         seen_ = &regions_.seen_.emplace_back(Seen{.region = regions_.catalog_.region(region_).name,
@@ -158,11 +162,13 @@ class ScriptedRegions final : public upstream::Transport {
                                                   .body = std::string(outgoing.body)});
       }
       if (act_.fails == base::Code::upstream_silent || regions_.clock_.now() + act_.after > by) {
-        co_await world::sleep_for(by - regions_.clock_.now(), regions_.clock_);
+        co_await wait(by - regions_.clock_.now());
+        if (abandoned_) co_return left();
         co_return base::fail(base::Code::upstream_silent, "nothing came within the time allowed");
       }
       if (act_.fails) co_return base::fail(*act_.fails, "as the script says");
-      if (act_.after > base::Duration{}) co_await world::sleep_for(act_.after, regions_.clock_);
+      if (act_.after > base::Duration{}) co_await wait(act_.after);
+      if (abandoned_) co_return left();
       head_.status = act_.status;
       for (const auto& [name, value] : act_.fields) head_.headers.add(name, value);
       co_return &head_;
@@ -172,10 +178,12 @@ class ScriptedRegions final : public upstream::Transport {
       for (auto& [name, value] : act_.fields) value.assign(value.size(), '#');
       current_.assign(current_.size(), '#');
       const bool more = piece_ < act_.pieces.size();
+      if (abandoned_) co_return left();
       if (act_.between > base::Duration{} && more) {
-        const base::Duration left = by - regions_.clock_.now();
-        co_await world::sleep_for(std::min(act_.between, left), regions_.clock_);
-        if (act_.between > left) co_return base::fail(base::Code::upstream_silent, "nothing came in time");
+        const bool too_long = act_.between > by - regions_.clock_.now();
+        co_await wait(std::min(act_.between, by - regions_.clock_.now()));
+        if (abandoned_) co_return left();
+        if (too_long) co_return base::fail(base::Code::upstream_silent, "nothing came in time");
       }
       if (more) {
         // A buffer of its own: reading past a piece is then an error that a sanitizer sees.
@@ -184,7 +192,8 @@ class ScriptedRegions final : public upstream::Transport {
       }
       if (act_.end == Act::End::cut) co_return base::fail(base::Code::upstream_cut, "the connection was closed");
       if (act_.end == Act::End::silent) {
-        co_await world::sleep_for(by - regions_.clock_.now(), regions_.clock_);
+        co_await wait(by - regions_.clock_.now());
+        if (abandoned_) co_return left();
         co_return base::fail(base::Code::upstream_silent, "nothing came within the time allowed");
       }
       ended_ = true;
@@ -192,6 +201,10 @@ class ScriptedRegions final : public upstream::Transport {
     }
 
     bool sent() const override { return sent_; }
+    void abandon() override {
+      abandoned_ = true;
+      if (timer_) timer_->cancel();
+    }
     void release(bool reusable) override {
       EXPECT_TRUE(!reusable || ended_) << "given back for reuse before its end was read";
       if (seen_ != nullptr) seen_->reused_after = reusable;
@@ -200,6 +213,21 @@ class ScriptedRegions final : public upstream::Transport {
     }
 
    private:
+    using Timer =
+        world::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                          world::asio::wait_traits<std::chrono::steady_clock>, world::Executor>;
+    world::Task<void> wait(base::Duration span) {
+      const world::Executor executor = co_await world::asio::this_coro::executor;
+      if (abandoned_) co_return;
+      if (act_.meanwhile) world::asio::post(executor, std::exchange(act_.meanwhile, nullptr));
+      timer_.emplace(executor);
+      timer_->expires_after(regions_.clock_.to_real(span));
+      world::ErrorCode error;
+      co_await timer_->async_wait(world::into(error));
+      timer_.reset();
+    }
+    static std::unexpected<base::Error> left() { return base::fail(base::Code::caller_gone, "abandoned"); }
+
     ScriptedRegions& regions_;
     domain::RegionIndex region_;
     Act act_;
@@ -209,6 +237,8 @@ class ScriptedRegions final : public upstream::Transport {
     std::size_t piece_ = 0;
     bool sent_ = false;
     bool ended_ = false;
+    bool abandoned_ = false;
+    std::optional<Timer> timer_;
   };
 
   const domain::Catalog& catalog_;

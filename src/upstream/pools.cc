@@ -31,6 +31,7 @@ class Pools::Lane final : public Flow {
                                                 base::Instant by) override;
   Task<Result<std::string_view>> next(base::Instant by) override;
   bool sent() const override { return sent_; }
+  void abandon() override;
   void release(bool reusable) override;
 
   domain::RegionIndex region() const { return region_; }
@@ -58,6 +59,7 @@ class Pools::Lane final : public Flow {
   Pools& pools_;
   domain::RegionIndex region_;
   std::unique_ptr<world::Conduit> conduit_;
+  world::Conduit* connecting_ = nullptr;  // what connect() waits for
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;  // unread bytes are [begin_, end_)
   std::size_t end_ = 0;
@@ -70,6 +72,7 @@ class Pools::Lane final : public Flow {
   bool sent_ = false;
   bool any_byte_ = false;
   bool body_done_ = false;
+  bool abandoned_ = false;
 };
 
 Task<Result<void>> Pools::Lane::connect(base::Duration within) {
@@ -84,7 +87,10 @@ Task<Result<void>> Pools::Lane::connect(base::Duration within) {
   auto conduit = std::make_unique<world::Conduit>(reactor, std::move(socket));
   conduit->give_up_at(reactor.clock.now() + within);
   const world::Tcp::endpoint target{address, endpoint.port};
+  connecting_ = conduit.get();
   if (!error) co_await conduit->socket().async_connect(target, world::into(error));
+  connecting_ = nullptr;
+  if (abandoned_) co_return base::fail(lost(error, Code::upstream_refused));
   if (error) {
     pool().counts.connects_failed.fetch_add(1, std::memory_order_relaxed);
     if (conduit->timed_out())
@@ -93,7 +99,11 @@ Task<Result<void>> Pools::Lane::connect(base::Duration within) {
   }
   conduit->prepare();
   if (endpoint.tls) {
-    CO_TRY_VOID(co_await conduit->connect_tls(*pools_.tls_, endpoint.host));
+    connecting_ = conduit.get();
+    const Result<void> secured = co_await conduit->connect_tls(*pools_.tls_, endpoint.host);
+    connecting_ = nullptr;
+    if (abandoned_) co_return base::fail(lost(error, Code::upstream_refused));
+    if (!secured) co_return base::fail(secured.error());
   }
   conduit->no_deadline();
   conduit_ = std::move(conduit);
@@ -102,6 +112,12 @@ Task<Result<void>> Pools::Lane::connect(base::Duration within) {
   reused_ = false;
   pool().counts.open.fetch_add(1, std::memory_order_relaxed);
   co_return Result<void>{};
+}
+
+void Pools::Lane::abandon() {
+  abandoned_ = true;
+  if (connecting_ != nullptr) connecting_->cancel();
+  if (conduit_ != nullptr) conduit_->cancel();
 }
 
 void Pools::Lane::disconnect() {
@@ -160,8 +176,9 @@ Task<Result<const wire::ResponseHead*>> Pools::Lane::exchange(Outgoing outgoing,
 
 /// Reads more behind what is unread, or waits for it.
 Task<Result<void>> Pools::Lane::fill(base::Instant by) {
-  conduit_->give_up_at(by);
   ErrorCode error;
+  if (abandoned_) co_return base::fail(lost(error, Code::caller_gone));
+  conduit_->give_up_at(by);
   const auto room = world::asio::buffer(buffer_.get() + end_, buffer_bytes - end_);
   const std::size_t got = co_await conduit_->read_some(room, error);
   conduit_->no_deadline();
@@ -172,6 +189,7 @@ Task<Result<void>> Pools::Lane::fill(base::Instant by) {
 }
 
 base::Error Pools::Lane::lost(const ErrorCode& error, Code otherwise) const {
+  if (abandoned_) return base::error(Code::caller_gone, "The caller closed the connection.");
   if (conduit_->timed_out()) return base::error(Code::upstream_silent, "nothing came within the time allowed");
   if (error == world::asio::error::eof) return base::error(otherwise, "the connection was closed");
   return base::error(otherwise, error.message());
@@ -220,7 +238,7 @@ Task<Result<std::string_view>> Pools::Lane::next(base::Instant by) {
 void Pools::Lane::release(bool reusable) {
   std::unique_ptr<Lane> self{this};
   // Bytes beyond the reply, or a Region that wants to close: not to be used again.
-  if (!reusable || conduit_ == nullptr || !body_done_ || !head_.keep_alive || begin_ != end_) return;
+  if (!reusable || abandoned_ || conduit_ == nullptr || !body_done_ || !head_.keep_alive || begin_ != end_) return;
   if (head_.framing == wire::BodyFraming::until_close) return;
   sent_ = false;
   pools_.keep(std::move(self));

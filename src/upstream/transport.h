@@ -38,6 +38,10 @@ class Flow {
   /// True when part of a request has left on the connection.
   virtual bool sent() const = 0;
 
+  /// The caller has left: what start() or next() waits for, now or later, ends at once with Code::caller_gone.
+  /// Never resumes anybody before it returns.
+  virtual void abandon() = 0;
+
   /// The exchange is over. `reusable` only after next() returned the end.
   virtual void release(bool reusable) = 0;
 };

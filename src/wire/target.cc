@@ -167,6 +167,11 @@ base::Result<Target> read_target(std::string_view method, std::string_view targe
   return read;
 }
 
+std::string_view method_of(std::string_view target) {
+  const Route* route = match(target.substr(0, target.find('?'))).route;
+  return route == nullptr ? std::string_view{} : route->method;
+}
+
 domain::Dialect dialect_of_target(std::string_view target) {
   return target.starts_with("/v1/") ? domain::Dialect::openai : domain::Dialect::bedrock;
 }

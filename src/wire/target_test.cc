@@ -91,6 +91,7 @@ TEST(Target, NamesTheRightMethod) {
       const base::Error error = refusal_of(method, target);
       EXPECT_EQ(error.code, Code::method_not_allowed) << method << target;
       EXPECT_THAT(error.message, HasSubstr("POST"));
+      EXPECT_EQ(wire::method_of(target), "POST");
     }
   }
   for (const std::string_view target :
@@ -98,7 +99,9 @@ TEST(Target, NamesTheRightMethod) {
     const base::Error error = refusal_of("POST", target);
     EXPECT_EQ(error.code, Code::method_not_allowed) << target;
     EXPECT_THAT(error.message, HasSubstr("GET"));
+    EXPECT_EQ(wire::method_of(std::string(target) + "?a=b"), "GET");
   }
+  EXPECT_EQ(wire::method_of("/v1/nothing"), "");
 }
 
 TEST(Target, RefusesIdsThatNameNothing) {

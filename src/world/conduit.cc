@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace portolan::world {
@@ -116,9 +117,9 @@ bool Conduit::peer_reset() {
 }
 
 bool Conduit::peer_closed() {
-  if (peer_reset()) return true;
-  char byte = 0;
-  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  if (!socket_.is_open()) return true;
+  pollfd state{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;
 }
 
 void Conduit::shut_down() {
@@ -139,9 +140,13 @@ std::string Conduit::peer_address() const {
 }
 
 // Cancelling leaves the connection open: the waiter is told and decides what to do with it.
-void Conduit::on_expired() {
+void Conduit::cancel() {
   ErrorCode ignored;
   socket_.cancel(ignored);
+}
+
+void Conduit::on_expired() {
+  cancel();
 }
 
 base::Result<std::unique_ptr<asio::ssl::context>> server_tls(const std::string& certificate_file,

@@ -45,13 +45,15 @@ class Conduit final : private Deadline {
   void give_up_at(base::Instant at) { arm(at); }
   void no_deadline() { disarm(); }
   bool timed_out() const { return expired(); }
+  /// What waits now ends with an error; the connection stays open.
+  void cancel();
 
   /// True while the peer has neither closed nor sent anything: an idle pooled connection may be used again.
   bool is_quiet();
   /// True when the peer has reset the connection, as far as the kernel knows by now. A peer that only ended its
   /// sending side may still wait for its answer.
   bool peer_reset();
-  /// The same, or it has ended its sending side.
+  /// The same, or it has ended its sending side, whatever it sent before that is still unread.
   bool peer_closed();
   bool is_open() const { return socket_.is_open(); }
   /// Ends the sending side so that the peer reads an orderly end.
