@@ -2,12 +2,12 @@
 // Start, reload, drain and stop as an operator does it; exit codes; what `check` says of a bad configuration.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ConverseCommand } from "@aws-sdk/client-bedrock-runtime";
-import { Portolan, Running, globalProfile, run, sleep, stopLimitMs, usProfile } from "./portolan.mjs";
+import { Portolan, globalProfile, run, sleep, stopLimitMs, usProfile } from "./portolan.mjs";
+import { serveBefore } from "./serving.mjs";
 import { converse } from "./stream_client.mjs";
 
 let scratch;
@@ -21,34 +21,8 @@ after(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 /** `portolan serve` before the sandbox of `portolan`. */
-async function serve(name, change = (text) => text) {
-  const dataDir = path.join(scratch, name);
-  const file = path.join(scratch, `${name}.yaml`);
-  const port = await freePort();
-  const adminPort = await freePort();
-  const demo = await readFile(path.join(portolan.dataDir, "portolan.yaml"), "utf8");
-  const text = demo
-    .replace(/^data_dir: .*$/m, `data_dir: ${JSON.stringify(dataDir)}`)
-    .replace(/^listen: .*$/m, `listen: {address: 127.0.0.1, port: ${port}}`)
-    .replace(/^admin: .*$/m, `admin: {address: 127.0.0.1, port: ${adminPort}}`);
-  await writeFile(file, change(text));
-  const running = new Running(["serve", "-c", file]);
-  const admin = `http://127.0.0.1:${adminPort}`;
-  await running.until(async () => (await fetch(`${admin}/readyz`).catch(() => ({}))).status === 200, "ready");
-  return { running, file, text, dataDir, admin, gateway: `http://127.0.0.1:${port}`, apiKey: portolan.apiKey };
-}
+const serve = (name, change) => serveBefore(portolan, path.join(scratch, name), change);
 
 describe("portolan serve", () => {
   test("SIGTERM when idle ends it with 0 within 5 seconds", async () => {
