@@ -6,6 +6,7 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERS
 endif()
 
 option(PORTOLAN_FUZZ "Build the libFuzzer targets" OFF)
+option(PORTOLAN_COVERAGE "Count which lines run" OFF)
 set(PORTOLAN_SANITIZE "" CACHE STRING "Comma-separated sanitizers, as for -fsanitize=")
 
 find_program(PORTOLAN_CCACHE ccache)
@@ -32,4 +33,8 @@ if(PORTOLAN_SANITIZE)
 endif()
 if(PORTOLAN_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(PORTOLAN_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()
