@@ -23,6 +23,8 @@ using Tcp = asio::ip::tcp;
 namespace {
 constexpr std::size_t body_bytes_max = 1 << 20;
 constexpr std::chrono::seconds exchange_max{30};
+constexpr std::chrono::seconds linger_max{2};
+constexpr std::size_t linger_bytes = 4096;
 constexpr std::size_t sessions_max = 256;
 
 bool matches(const std::string& route, const std::string& path) {
@@ -50,12 +52,12 @@ struct AdminServer::Server {
   };
   class Session;
 
+  std::size_t sessions = 0;  // before io: what io still holds at its end counts itself out
   asio::io_context io{1};
   Tcp::acceptor acceptor{io};
   AdminOptions options;
   std::vector<Route> routes;
   std::thread thread;
-  std::size_t sessions = 0;
 
   void accept();
   AdminReply answer(const http::request<http::string_body>& request) const;
@@ -76,7 +78,12 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
     stream_.expires_after(exchange_max);
     http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
       if (!error) return self->write();
-      if (error == http::error::body_limit) self->refuse(413, "the body is longer than 1 MiB");
+      if (error == http::error::body_limit) return self->refuse(413, "the body is longer than 1 MiB");
+      if (error == http::error::header_limit) return self->refuse(431, "the request's head is longer than 8 KiB");
+      // Gone between two requests, or in the middle of one: nobody waits for an answer.
+      if (error == http::error::end_of_stream || error == http::error::partial_message) return;
+      if (error.category() == beast::error_code{http::error::bad_method}.category())
+        self->refuse(400, "this is not an HTTP/1.1 request: " + error.message());
     });
   }
 
@@ -112,7 +119,19 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
     http::async_write(stream_, reply_, [self = shared_from_this()](beast::error_code error, std::size_t) {
       if (!error && self->reply_.keep_alive()) return self->read();
       self->stream_.socket().shutdown(Tcp::socket::shutdown_send, error);
+      self->stream_.expires_after(linger_max);
+      self->drop_the_rest();
     });
+  }
+
+  /// Until the other side closes too, or linger_max has passed. Closing with bytes unread would reset the
+  /// connection, and the answer could be lost with it.
+  void drop_the_rest() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(linger_bytes),
+                            [self = shared_from_this()](beast::error_code error, std::size_t) {
+                              if (!error) self->drop_the_rest();
+                            });
   }
 
   Server& server_;

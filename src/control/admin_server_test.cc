@@ -37,15 +37,17 @@ class AdminPort : public ::testing::Test {
     ASSERT_TRUE(server.start({.port = 0, .key = key, .host_names = {"ops.example"}}));
   }
 
-  /// Sends `text` and reads until the end, at most five seconds.
-  std::string exchange(std::string_view text) {
+  int connect() {
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(server.port());
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-    EXPECT_GE(::send(socket, text.data(), text.size(), MSG_NOSIGNAL), 0);
+    return socket;
+  }
+  /// At most five seconds; closes the socket.
+  static std::string read_to_the_end(int socket) {
     std::string reply;
     pollfd ready{.fd = socket, .events = POLLIN, .revents = 0};
     while (::poll(&ready, 1, 5000) > 0) {
@@ -56,6 +58,11 @@ class AdminPort : public ::testing::Test {
     }
     ::close(socket);
     return reply;
+  }
+  std::string exchange(std::string_view text) {
+    const int socket = connect();
+    EXPECT_GE(::send(socket, text.data(), text.size(), MSG_NOSIGNAL), 0);
+    return read_to_the_end(socket);
   }
   std::string ask(std::string_view request_line, std::string_view fields, std::string_view body = "") {
     return exchange(std::string(request_line) + " HTTP/1.1\r\nconnection: close\r\n" + std::string(fields) +
@@ -137,9 +144,24 @@ TEST_F(AdminPort, NothingMayBeKeptOrGuessedByABrowser) {
               AllOf(HasSubstr("Cache-Control: no-store"), HasSubstr("x-content-type-options: nosniff")));
 }
 
-TEST_F(AdminPort, GarbageEndsTheConnectionAndNothingElse) {
-  exchange("complete nonsense\r\n\r\n");
-  exchange(std::string(20'000, 'x'));
+TEST_F(AdminPort, WhatIsNotARequestIsToldSo) {
+  const std::string host = "host: localhost\r\n";
+  for (const std::string& garbage :
+       {std::string("complete nonsense\r\n\r\n"), "GET /healthz HTTP/9.9\r\n" + host + "\r\n",
+        "GET /healthz HTTP/1.1\r\n" + host + "a b: c\r\n\r\n",
+        "POST /healthz HTTP/1.1\r\n" + host + "content-length: -1\r\n\r\n"})
+    EXPECT_THAT(exchange(garbage), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Connection: close"))) << garbage;
+  EXPECT_THAT(exchange("GET /healthz HTTP/1.1\r\n" + host + "x: " + std::string(200'000, 'x')),
+              StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(ask("GET /healthz", "host: localhost\r\n"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(AdminPort, AnEndInTheMiddleOfARequestEndsTheConnectionAndNothingElse) {
+  const int socket = connect();
+  constexpr std::string_view half = "GET /healthz HT";
+  ASSERT_EQ(::send(socket, half.data(), half.size(), MSG_NOSIGNAL), static_cast<ssize_t>(half.size()));
+  ::shutdown(socket, SHUT_WR);
+  EXPECT_EQ(read_to_the_end(socket), "");
   EXPECT_THAT(ask("GET /healthz", "host: localhost\r\n"), StartsWith("HTTP/1.1 200"));
 }
 
