@@ -10,7 +10,7 @@ using base::Result;
 namespace asio = world::asio;
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
-                                                std::uint64_t seed) {
+                                                std::uint64_t seed, Recorder::Broken on_broken_trail) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock)};
   auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_);
   const config::Config& settings = snapshot->config;
@@ -34,7 +34,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
     woken.push_back(&gateway->cores_.back()->reactor);
   }
   trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail"};
-  TRY(gateway->recorder_, Recorder::open(std::move(trail_options), disk, std::move(woken)));
+  TRY(gateway->recorder_,
+      Recorder::open(std::move(trail_options), disk, std::move(woken), std::move(on_broken_trail)));
 
   gateway->port_ = settings.listen.port;
   gateway->tls_port_ = settings.listen.tls ? settings.listen.tls->port : 0;

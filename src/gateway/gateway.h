@@ -42,9 +42,10 @@ struct Explanation {
 class Gateway {
  public:
   /// Code::config_invalid (an address in use, a certificate that cannot be read), Code::disk, Code::corrupt
-  /// (trail).
+  /// (trail). `on_broken_trail` is called once should the trail break (Recorder::open).
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
-                                                      world::Disk& disk, std::uint64_t seed);
+                                                      world::Disk& disk, std::uint64_t seed,
+                                                      Recorder::Broken on_broken_trail = {});
   ~Gateway();
 
   std::uint16_t port() const { return port_; }
