@@ -14,17 +14,17 @@ void print(const nlohmann::json& answer) {
   const bool colours = ::isatty(STDOUT_FILENO) != 0;
   int number = 0;
   for (const auto& verdict : answer["verdicts"]) {
-    const bool passed = verdict["passed"];
-    const char* mark = passed ? "ok " : "NO ";
-    const char* paint = !colours ? "" : passed ? "\x1b[32m" : "\x1b[31;1m";
+    const bool reached = verdict["reached"], passed = verdict["passed"];
+    const char* mark = !reached ? "-  " : passed ? "ok " : "NO ";
+    const char* paint = !colours ? "" : !reached ? "\x1b[2m" : passed ? "\x1b[32m" : "\x1b[31;1m";
     fmt::print("{} {:<10} {}{}{} {}\n", ++number, verdict["stop"].get<std::string>(), paint, mark,
                colours ? "\x1b[0m" : "", verdict["detail"].get<std::string>());
   }
   if (answer["allowed"])
     fmt::print("\nallowed; it would go to {} first\n", answer["first_region"].get<std::string>());
   else
-    fmt::print("\nrefused with HTTP {} ({})\n", answer["status"].get<int>(),
-               answer["error_code"].get<std::string>());
+    fmt::print("\nrefused; the caller is answered HTTP {} {}\n", answer["status"].get<int>(),
+               answer["error_type"].get<std::string>());
 }
 
 }  // namespace

@@ -46,12 +46,15 @@ AdminReply explain(gateway::Gateway& gateway, const AdminRequest& request) {
   const gateway::Explanation explanation = gateway.explain(hypothesis);
   nlohmann::ordered_json verdicts = nlohmann::ordered_json::array();
   for (const domain::Verdict& verdict : explanation.verdicts)
-    verdicts.push_back(
-        {{"stop", domain::name(verdict.stage)}, {"passed", verdict.passed}, {"detail", verdict.detail}});
+    verdicts.push_back({{"stop", domain::name(verdict.stage)},
+                        {"reached", verdict.reached},
+                        {"passed", verdict.passed},
+                        {"detail", verdict.detail}});
   const nlohmann::ordered_json answer{
-      {"allowed", explanation.allowed},       {"status", explanation.status},
-      {"error_code", explanation.error_code}, {"first_region", explanation.first_region},
-      {"regions", explanation.regions},       {"verdicts", std::move(verdicts)}};
+      {"allowed", explanation.allowed},           {"status", explanation.status},
+      {"error_code", explanation.error_code},     {"error_type", explanation.error_type},
+      {"first_region", explanation.first_region}, {"regions", explanation.regions},
+      {"verdicts", std::move(verdicts)}};
   return {.status = 200, .content_type = "application/json", .body = answer.dump()};
 }
 

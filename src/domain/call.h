@@ -129,8 +129,9 @@ struct Usage {
 /// What `explain` prints for one stop.
 struct Verdict {
   Stage stage;
-  bool passed = true;
-  std::string detail;  // one line: what was decided and why
+  bool passed = true;   // false at the stop that refuses
+  std::string detail;   // one line: what was decided and why
+  bool reached = true;  // false at the stops that a refused call does not come to
 };
 
 }  // namespace portolan::domain

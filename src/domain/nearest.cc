@@ -51,4 +51,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string_vi
   return std::string{nearest};
 }
 
+std::string did_you_mean(std::string_view nearest) {
+  return nearest.empty() ? std::string{} : "; did you mean " + std::string{nearest} + "?";
+}
+
 }  // namespace portolan::domain

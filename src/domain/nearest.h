@@ -17,4 +17,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// have no neighbours, which bounds the work.
 std::string nearest_name(std::string_view name, const std::vector<std::string_view>& known);
 
+/// "; did you mean NEAREST?" for the end of a message, or nothing when nothing is near.
+std::string did_you_mean(std::string_view nearest);
+
 }  // namespace portolan::domain

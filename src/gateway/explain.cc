@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `explain`: the nine verdicts for a call that has not been made, by the judges that would decide it.
+#include "domain/nearest.h"
 #include "gateway/gateway.h"
 #include "route/plan.h"
+#include "trail/record.h"
 
 namespace portolan::gateway {
 namespace {
@@ -13,19 +15,21 @@ class Report {
  public:
   explicit Report(Explanation& explanation) : explanation_(explanation) {}
   void pass(Stage stage, std::string detail) { explanation_.verdicts.push_back({stage, true, std::move(detail)}); }
-  /// The refusing stop, and what happens to the rest: a refused call is settled and recorded all the same.
+  /// The refusing stop, and what happens to the rest: a refused call is recorded all the same.
   void refuse(Stage stage, const base::Error& error, domain::Dialect dialect) {
     const base::CodeFacts& facts = error.facts();
     explanation_.status = dialect == domain::Dialect::openai ? facts.openai_status : facts.bedrock_status;
     explanation_.error_code = facts.name;
+    explanation_.error_type = dialect == domain::Dialect::openai ? facts.openai_type : facts.bedrock_type;
     explanation_.verdicts.push_back({stage, false, error.message});
-    for (std::size_t later = static_cast<std::size_t>(stage) + 1; later < domain::stage_count; ++later) {
-      const Stage rest = static_cast<Stage>(later);
-      if (rest == Stage::record)
-        pass(rest, "one record in the trail, outcome " + std::string(facts.name));
-      else
-        pass(rest, rest == Stage::settle ? "nothing to settle" : "not reached");
-    }
+    for (std::size_t later = static_cast<std::size_t>(stage) + 1; later < domain::stage_count - 1; ++later)
+      explanation_.verdicts.push_back(
+          {.stage = static_cast<Stage>(later),
+           .passed = true,
+           .detail = "not reached: the call ends at stop " + std::to_string(static_cast<std::size_t>(stage) + 1),
+           .reached = false});
+    pass(Stage::record,
+         "one record in the trail that says so, errorCode " + std::string(trail::error_code(error.code)));
   }
 
  private:
@@ -57,11 +61,11 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
   call.inference.source = hypothesis.source_region.empty() ? snapshot_->config.source_region
                                                            : catalog.find_region(hypothesis.source_region);
   if (call.inference.source == domain::region_none) {
-    report.refuse(
-        Stage::identify,
-        base::error(base::Code::bad_signature, "no Region " + hypothesis.source_region + "; did you mean " +
-                                                   catalog.nearest_region(hypothesis.source_region) + "?"),
-        call.dialect);
+    report.refuse(Stage::identify,
+                  base::error(base::Code::bad_signature,
+                              "no Region " + hypothesis.source_region +
+                                  domain::did_you_mean(catalog.nearest_region(hypothesis.source_region))),
+                  call.dialect);
     return explanation;
   }
   const domain::Principal& principal = *call.identity.principal;

@@ -35,6 +35,7 @@ struct Explanation {
   bool allowed = false;
   int status = 200;                  // what the caller would be sent, if the first candidate serves
   std::string error_code;            // of the error table; empty when allowed
+  std::string error_type;            // what the caller reads, "AccessDeniedException"; empty when allowed
   std::string first_region;          // where it would go first
   std::vector<std::string> regions;  // the whole plan, in order
 };

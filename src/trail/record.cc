@@ -118,9 +118,7 @@ void add_additional_event_data(std::string& out, const CallFacts& facts) {
 }
 
 void add_error(std::string& out, const base::Error& error) {
-  // CloudTrail names an authorisation failure without "Exception"; every other type keeps its name.
-  const std::string_view type = error.facts().bedrock_type;
-  add_member(out, R"(,"errorCode":)", type == "AccessDeniedException" ? "AccessDenied" : type);
+  add_member(out, R"(,"errorCode":)", error_code(error.code));
   add_member(out, R"(,"errorMessage":)", error.message);
 }
 
@@ -204,6 +202,11 @@ std::string_view name(Outcome outcome) {
       return "failed";
   }
   return "failed";
+}
+
+std::string_view error_code(base::Code code) {
+  const std::string_view type = base::facts(code).bedrock_type;
+  return type == "AccessDeniedException" ? "AccessDenied" : type;
 }
 
 Outcome outcome_of(const CallFacts& facts) {

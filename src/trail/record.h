@@ -57,6 +57,10 @@ enum class Outcome : std::uint8_t { served, denied, failed };
 std::string_view name(Outcome outcome);
 Outcome outcome_of(const CallFacts& facts);
 
+/// The record's errorCode: CloudTrail names an authorisation failure without "Exception"; every other error keeps
+/// the type that the caller saw.
+std::string_view error_code(base::Code code);
+
 /// Appends the JSON object, one line without the line feed. errorCode is CloudTrail's: AccessDeniedException is
 /// written "AccessDenied". Every text is cut at 1 KiB and may hold any bytes; no record grows beyond
 /// record_bytes_max (trail/segment.h).
