@@ -19,7 +19,7 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
     names.push_back(command->get_name());
   }
   const std::string near = portolan::domain::nearest_name(word, {names.begin(), names.end()});
-  return "there is no command \"" + word + "\"" + (near.empty() ? "" : "; did you mean " + near + "?") +
+  return "there is no command \"" + word + "\"" + portolan::domain::did_you_mean(near) +
          " (portolan --help lists them)";
 }
 

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <concepts>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -26,6 +29,20 @@ void add_explain(CLI::App& app, int& exit_code);
 void add_trail(CLI::App& app, int& exit_code);
 void add_sandbox(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
+
+/// An option that takes a whole number, from 0 to what its type can hold. (CLI11 by itself takes -1 for the largest
+/// number there is, and does not say what it would have accepted.)
+template <std::unsigned_integral Number>
+CLI::Option* add_number(CLI::App& command, const std::string& name, Number& target, const std::string& what) {
+  const auto refuse = [](std::string& text) {
+    Number number{};
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (failure == std::errc{} && end == text.data() + text.size()) return std::string{};
+    return "a whole number from 0 to " + std::to_string(std::numeric_limits<Number>::max()) +
+           " is expected, not '" + text + "'";
+  };
+  return command.add_option(name, target, what)->check(CLI::Validator(refuse, ""));
+}
 
 /// Prints "portolan: …" to stderr and returns the exit code that the error stands for.
 int report(const base::Error& error);

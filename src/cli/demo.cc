@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
+#include "domain/nearest.h"
 
 namespace portolan::cli {
 
@@ -67,6 +68,11 @@ std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& s
     yaml += fmt::format("  {}: {{endpoint: \"http://{}:{}\"}}\n", catalog.region(endpoint.region).name,
                         endpoint.address, endpoint.port);
   return yaml;
+}
+
+std::string unknown_region(std::string_view option, std::string_view region, const domain::Catalog& catalog) {
+  return fmt::format("{} {}: there is no such Region{}", option, region,
+                     domain::did_you_mean(catalog.nearest_region(region)));
 }
 
 void mount_sandbox(control::AdminServer& admin, sim::Sandbox& sandbox) {

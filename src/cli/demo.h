@@ -42,6 +42,9 @@ sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clo
 std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& sandbox,
                                const domain::Catalog& catalog);
 
+/// What to tell somebody whose `option` names a Region that there is not.
+std::string unknown_region(std::string_view option, std::string_view region, const domain::Catalog& catalog);
+
 /// Mounts the sandbox's own routes on an admin port.
 void mount_sandbox(control::AdminServer& admin, sim::Sandbox& sandbox);
 

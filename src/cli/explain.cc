@@ -46,8 +46,8 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_option("--profile,--model", options->model, "Inference profile or model, id or ARN")->required();
   command->add_option("--source-region", options->source_region,
                       "Region the call is made in (default: the gateway's)");
-  command->add_option("--input-tokens", options->input_tokens, "Size of the prompt")->capture_default_str();
-  command->add_option("--max-tokens", options->output_tokens_max, "Output limit asked for (default: the model's)");
+  add_number(*command, "--input-tokens", options->input_tokens, "Size of the prompt")->capture_default_str();
+  add_number(*command, "--max-tokens", options->output_tokens_max, "Output limit asked for (default: the model's)");
   command->add_flag("--stream", options->stream, "A streamed call");
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &exit_code] {

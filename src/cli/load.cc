@@ -2,12 +2,37 @@
 // portolan load: the load generator.
 #include "load/load.h"
 
+#include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 
 namespace portolan::cli {
+namespace {
+
+using domain::Operation;
+
+struct CallKind {
+  std::string_view name;
+  Operation operation;
+  bool stream;  // as LoadOptions::stream: the others say it by their operation
+};
+constexpr std::array call_kinds{CallKind{"converse", Operation::converse, false},
+                                CallKind{"converse-stream", Operation::converse_stream, false},
+                                CallKind{"invoke-model", Operation::invoke_model, false},
+                                CallKind{"invoke-model-stream", Operation::invoke_model_stream, false},
+                                CallKind{"chat", Operation::chat_completions, false},
+                                CallKind{"chat-stream", Operation::chat_completions, true}};
+
+std::vector<std::string> names_of_operations() {
+  std::vector<std::string> names;
+  for (const CallKind& kind : call_kinds) names.emplace_back(kind.name);
+  return names;
+}
+
+}  // namespace
 
 void add_load(CLI::App& app, int& exit_code) {
   struct Options {
@@ -28,7 +53,7 @@ void add_load(CLI::App& app, int& exit_code) {
       "--secret-access-key SECRET --model …\n\nExit code 0: every call was answered whole. 1: some were not.");
   command->add_option("--url", load.url, "Gateway, http://HOST:PORT")->capture_default_str();
   command->add_option("--operation", options->operation, "What to call")
-      ->check(CLI::IsMember({"converse", "converse-stream", "invoke-model", "chat", "chat-stream"}))
+      ->check(CLI::IsMember(names_of_operations()))
       ->capture_default_str();
   command->add_option("--model", load.model, "Inference profile or model")->required();
   command->add_option("--access-key-id", load.access_key_id, "Sign with SigV4");
@@ -37,11 +62,11 @@ void add_load(CLI::App& app, int& exit_code) {
   command->add_option("--api-key", load.api_key, "Or send this API key as a bearer token")
       ->envname("PORTOLAN_LOAD_API_KEY");
   command->add_option("--rate", load.rate_per_s, "Calls a second, open loop");
-  command->add_option("--concurrency", load.concurrency, "Calls at once, closed loop");
+  add_number(*command, "--concurrency", load.concurrency, "Calls at once, closed loop");
   command->add_option("--for", options->duration, "How long, 30s, 2m");
-  command->add_option("--calls", load.calls, "How many");
-  command->add_option("--request-bytes", load.request_bytes, "Size of a request's body")->capture_default_str();
-  command->add_option("--output-tokens", load.output_tokens, "Length of the answers asked for")
+  add_number(*command, "--calls", load.calls, "How many");
+  add_number(*command, "--request-bytes", load.request_bytes, "Size of a request's body")->capture_default_str();
+  add_number(*command, "--output-tokens", load.output_tokens, "Length of the answers asked for")
       ->capture_default_str();
   command->add_flag("--json", options->json, "The report as one JSON object");
   command->add_flag("--quiet", options->quiet, "No progress");
@@ -52,12 +77,9 @@ void add_load(CLI::App& app, int& exit_code) {
           report(Exit::usage, "--for " + options->duration + ": a duration like 250ms, 10s or 2m is expected");
       return;
     }
-    using domain::Operation;
-    wanted.operation = options->operation == "converse-stream"  ? Operation::converse_stream
-                       : options->operation == "invoke-model"   ? Operation::invoke_model
-                       : options->operation.starts_with("chat") ? Operation::chat_completions
-                                                                : Operation::converse;
-    wanted.stream = options->operation == "chat-stream";
+    const CallKind& kind = *std::ranges::find(call_kinds, options->operation, &CallKind::name);
+    wanted.operation = kind.operation;
+    wanted.stream = kind.stream;
     const bool progress = !options->quiet && ::isatty(STDERR_FILENO) != 0;
     if (progress) {
       wanted.on_progress = [](const load::Progress& now) {

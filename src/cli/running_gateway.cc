@@ -83,7 +83,8 @@ AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminR
       return control::admin_error(400, "limit: a whole number is expected, 0 for all");
   }
   const auto found = trail::lookup(disk, directory, filter);
-  if (!found) return control::admin_error(500, found.error().message);
+  if (!found)
+    return control::admin_error(found.error().code == base::Code::usage ? 400 : 500, found.error().message);
   std::string lines;
   for (const std::string& record : *found) lines.append(record).append("\n");
   return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines)};

@@ -27,8 +27,7 @@ int run(const RunOptions& options) {
   const world::RealClock clock(options.demo.time_scale);
   sim::SandboxOptions wanted = sandbox_options(options.demo, clock);
   if (wanted.from == domain::region_none)
-    return report(Exit::usage, "--from " + options.demo.source_region + ": there is no such Region; did you mean " +
-                                   wanted.catalog->nearest_region(options.demo.source_region) + "?");
+    return report(Exit::usage, unknown_region("--from", options.demo.source_region, *wanted.catalog));
   wanted.port = options.demo.port;
   wanted.latency = !options.no_latency;
   wanted.quota = {.requests_per_minute = options.requests_per_minute,
@@ -92,20 +91,20 @@ void add_run(CLI::App* command, int& exit_code) {
       "your own\n"
       "  portolan sandbox fault us-east-1 refuse --for 30s  break one that runs, here or inside portolan up\n"
       "  portolan sandbox counts                            what each Region itself saw");
-  command->add_option("--port", options->demo.port, "The same port for every Region; 0: a free one for each")
+  add_number(*command, "--port", options->demo.port, "The same port for every Region; 0: a free one for each")
       ->capture_default_str();
-  command->add_option("--admin-port", options->demo.admin_port, "Where faults and counts are asked; 0: a free one")
+  add_number(*command, "--admin-port", options->demo.admin_port, "Where faults and counts are asked; 0: a free one")
       ->capture_default_str();
   command->add_option("--data-dir", options->demo.data_dir, "Where the admin key goes")->capture_default_str();
   command->add_option("--from", options->demo.source_region, "Region the caller stands in")->capture_default_str();
   command->add_option("--time-scale", options->demo.time_scale, "World time runs this many times as fast")
       ->check(CLI::Range(0.01, 1000.0));
-  command->add_option("--seed", options->demo.seed, "Of all chances")->capture_default_str();
-  command->add_option("--capacity", options->demo.capacity, "Answers at once in each Region; 0: no limit")
+  add_number(*command, "--seed", options->demo.seed, "Of all chances")->capture_default_str();
+  add_number(*command, "--capacity", options->demo.capacity, "Answers at once in each Region; 0: no limit")
       ->capture_default_str();
-  command->add_option("--requests-per-minute", options->requests_per_minute,
-                      "Of each Region and model; 0: no limit");
-  command->add_option("--tokens-per-minute", options->tokens_per_minute, "Of each Region and model; 0: no limit");
+  add_number(*command, "--requests-per-minute", options->requests_per_minute,
+             "Of each Region and model; 0: no limit");
+  add_number(*command, "--tokens-per-minute", options->tokens_per_minute, "Of each Region and model; 0: no limit");
   command->add_option("--refill", options->refill, "How quotas refill")
       ->check(CLI::IsMember({"bucket", "sliding", "fixed"}))
       ->capture_default_str();
@@ -157,6 +156,7 @@ void add_clear(CLI::App& sandbox, int& exit_code) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = sandbox.add_subcommand("clear", "End the faults of a Region, or of all");
+  command->footer("Examples:\n  portolan sandbox clear us-east-1\n  portolan sandbox clear");
   options->admin.add_options(*command);
   command->add_option("region", options->region, "Region (default: all)");
   command->callback([options, &exit_code] {
@@ -174,6 +174,7 @@ void add_counts(CLI::App& sandbox, int& exit_code) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = sandbox.add_subcommand("counts", "What each Region itself saw: connections, bytes, requests");
+  command->footer("Examples:\n  portolan sandbox counts\n  portolan sandbox counts --reset");
   options->admin.add_options(*command);
   command->add_flag("--json", options->json, "One JSON object");
   command->add_flag("--reset", options->reset, "Count from zero again");

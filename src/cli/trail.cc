@@ -76,6 +76,10 @@ base::Result<std::vector<std::string>> find(const Options& options) {
 }
 
 void print_table(const std::vector<std::string>& records) {
+  if (records.empty()) {
+    fmt::print("no record matches\n");
+    return;
+  }
   fmt::print("{:<24} {:<16} {:<28} {:<15} {:<15} {:>7} {:>7}  {}\n", "time", "principal", "event", "source",
              "inference", "in", "out", "outcome");
   for (const std::string& text : records) {
@@ -93,7 +97,6 @@ void print_table(const std::vector<std::string>& records) {
                record.value("awsRegion", ""), data.value("inferenceRegion", "-"), tokens("inputTokens"),
                tokens("outputTokens"), record.value("errorCode", "served"));
   }
-  if (records.empty()) fmt::print("no record matches\n");
 }
 
 }  // namespace
@@ -119,7 +122,7 @@ void add_trail(CLI::App& app, int& exit_code) {
   command->add_option("--outcome", options->outcome, "served, denied, failed, or an errorCode");
   command->add_option("--call-id", options->call_id, "The x-portolan-call-id of an answer");
   command->add_option("--event-name", options->event_name, "Converse, InvokeModel …");
-  command->add_option("--limit", options->limit, "At most so many; 0 for all")->capture_default_str();
+  add_number(*command, "--limit", options->limit, "At most so many; 0 for all")->capture_default_str();
   command->add_flag("--json", options->json, "One record a line, as it was written");
   command->callback([options, &exit_code] {
     const auto records = find(*options);

@@ -80,9 +80,7 @@ int up(DemoOptions options, bool json) {
   block_signals();
   const auto catalog = domain::Catalog::builtin();
   if (catalog->find_region(options.source_region) == domain::region_none)
-    return report(Exit::usage, "--source-region " + options.source_region +
-                                   ": there is no such Region; did you mean " +
-                                   catalog->nearest_region(options.source_region) + "?");
+    return report(Exit::usage, unknown_region("--source-region", options.source_region, *catalog));
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(options.data_dir, error);
   if (!error) options.data_dir = absolute.string();
@@ -126,8 +124,9 @@ void add_up(CLI::App& app, int& exit_code) {
       app.add_subcommand("up", "Start the demonstration: sandbox Regions and a gateway before them");
   command->footer(
       "Example:\n  portolan up\n  portolan up --json --port 0 --admin-port 0 --data-dir /tmp/demo --time-scale 10");
-  command->add_option("--port", options->demo.port, "Gateway port; 0: a free one")->capture_default_str();
-  command->add_option("--admin-port", options->demo.admin_port, "Admin port; 0: a free one")->capture_default_str();
+  add_number(*command, "--port", options->demo.port, "Gateway port; 0: a free one")->capture_default_str();
+  add_number(*command, "--admin-port", options->demo.admin_port, "Admin port; 0: a free one")
+      ->capture_default_str();
   command->add_option("--data-dir", options->demo.data_dir, "Where the trail, keys and configuration go")
       ->capture_default_str();
   command->add_option("--source-region", options->demo.source_region, "Region the gateway stands in")
@@ -139,10 +138,10 @@ void add_up(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--first-byte", options->demo.first_byte, "How long an attempt may stay silent")
       ->capture_default_str();
-  command->add_option("--seed", options->demo.seed, "Of the sandbox's chances")->capture_default_str();
-  command->add_option("--capacity", options->demo.capacity, "Answers at once in each Region; 0: no limit")
+  add_number(*command, "--seed", options->demo.seed, "Of the sandbox's chances")->capture_default_str();
+  add_number(*command, "--capacity", options->demo.capacity, "Answers at once in each Region; 0: no limit")
       ->capture_default_str();
-  command->add_option("--reactors", options->demo.reactors, "Reactors of the gateway; 0: one per core")
+  add_number(*command, "--reactors", options->demo.reactors, "Reactors of the gateway; 0: one per core")
       ->capture_default_str();
   command->add_flag("--no-latency", options->no_latency, "Regions answer at once (benchmarks)");
   command->add_flag("--json", options->json, "One JSON line when ready; everything else goes to stderr");

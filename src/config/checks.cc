@@ -5,6 +5,7 @@
 #include <map>
 
 #include "config/glob.h"
+#include "domain/nearest.h"
 
 namespace portolan::config {
 namespace {
@@ -99,9 +100,7 @@ std::string unmatched(const domain::Catalog& catalog, const std::string& glob) {
   if (is_glob(glob))
     return fmt::format("{} matches no profile; the shipped ones begin with us., eu., global. and so on",
                        printable(glob));
-  const std::string nearest = catalog.nearest_profile(glob);
-  return fmt::format("unknown profile {}{}", printable(glob),
-                     nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest));
+  return fmt::format("unknown profile {}{}", printable(glob), domain::did_you_mean(catalog.nearest_profile(glob)));
 }
 
 /// The tenant's globs each match something, and something that they match can be served.

@@ -11,8 +11,7 @@ namespace portolan::config {
 namespace {
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& known) {
-  const std::string nearest = domain::nearest_name(name, known);
-  return nearest.empty() ? std::string{} : fmt::format("; did you mean {}?", nearest);
+  return domain::did_you_mean(domain::nearest_name(name, known));
 }
 
 std::string_view number_example(Type type) {

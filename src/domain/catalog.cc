@@ -41,10 +41,6 @@ bool is_profile_id(std::string_view id) {
   return !id.empty() && id.size() <= profile_id_length_max && std::ranges::all_of(id, is_allowed);
 }
 
-std::string suggestion(std::string_view nearest) {
-  return nearest.empty() ? std::string{} : fmt::format("; did you mean {}?", nearest);
-}
-
 Result<RegionMask> resolve(const Catalog& catalog, const std::vector<std::string>& names,
                            std::string_view profile) {
   RegionMask mask;
@@ -52,7 +48,7 @@ Result<RegionMask> resolve(const Catalog& catalog, const std::vector<std::string
     const RegionIndex region = catalog.find_region(name);
     if (region == region_none)
       return fail(Code::config_invalid, fmt::format("profile {}: unknown Region \"{}\"{}", profile, name,
-                                                    suggestion(catalog.nearest_region(name))));
+                                                    did_you_mean(catalog.nearest_region(name))));
     mask.add(region);
   }
   return mask;
@@ -80,7 +76,7 @@ Result<Profile> resolve(const Catalog& catalog, const ProfileDefinition& definit
   if (!model)
     return fail(Code::config_invalid,
                 fmt::format("profile {}: unknown model \"{}\"{}", definition.id, definition.model_id,
-                            suggestion(catalog.nearest_model(definition.model_id))));
+                            did_you_mean(catalog.nearest_model(definition.model_id))));
   TRY(const RegionMask destinations, resolve(catalog, definition.destinations, definition.id));
   if (destinations.empty())
     return fail(Code::config_invalid,

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "domain/nearest.h"
 #include "sim/region_server.h"
 
 namespace portolan::sim {
@@ -117,9 +118,8 @@ struct Sandbox::Impl {
     const domain::Catalog& catalog = *options.catalog;
     const domain::RegionIndex index = catalog.find_region(region);
     if (index != domain::region_none) return index;
-    const std::string near = catalog.nearest_region(region);
     return base::fail(base::Code::usage, fmt::format("region '{}' is not in the catalog{}", region,
-                                                     near.empty() ? "" : fmt::format("; did you mean {}?", near)));
+                                                     domain::did_you_mean(catalog.nearest_region(region))));
   }
 };
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
+#include "domain/nearest.h"
+#include "trail/record.h"
 #include "trail/segment.h"
 
 namespace portolan::trail {
@@ -14,6 +16,20 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t block_bytes = 1 << 20;
+
+/// A mistyped outcome would match nothing, which reads as if nothing had happened.
+base::Result<void> check_outcome(std::string_view outcome) {
+  if (outcome.empty()) return {};
+  std::vector<std::string_view> known{name(Outcome::served), name(Outcome::denied), name(Outcome::failed)};
+#define PORTOLAN_ERROR(code, ...) known.push_back(error_code(base::Code::code));
+#include "base/error_codes.def"
+#undef PORTOLAN_ERROR
+  if (std::ranges::find(known, outcome) != known.end()) return {};
+  return base::fail(base::Code::usage,
+                    "outcome '" + std::string{outcome} +
+                        "': served, denied, failed or an errorCode such as AccessDenied is expected" +
+                        domain::did_you_mean(domain::nearest_name(outcome, known)));
+}
 
 /// The text at `names`, or empty when it is not there or not a text.
 std::string_view text_at(const json& record, std::initializer_list<const char*> names) {
@@ -172,6 +188,7 @@ base::Result<void> collect_newest_first(Segment& segment, const Matcher& matcher
 
 base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::string& directory,
                                               const Filter& filter) {
+  TRY_VOID(check_outcome(filter.outcome));
   TRY(const std::vector<std::uint32_t> numbers, segment_numbers(disk, directory));
   const Matcher matcher(filter);
   std::vector<std::string> found;

@@ -135,6 +135,17 @@ TEST_F(Lookup, FiltersByWhoWhatWhereAndHowItEnded) {
   EXPECT_EQ(found({.principal = "alice", .tenant = "shop"}), "");
 }
 
+TEST_F(Lookup, RefusesAnOutcomeThatNoRecordCanHave) {
+  write_four();
+  const auto refused = lookup(disk_, directory, {.outcome = "AccesDenied"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::usage);
+  EXPECT_TRUE(refused.error().message.ends_with("; did you mean AccessDenied?")) << refused.error().message;
+  const auto far = lookup(disk_, directory, {.outcome = "nonsense"});
+  ASSERT_FALSE(far);
+  EXPECT_TRUE(far.error().message.ends_with("is expected")) << far.error().message;
+}
+
 TEST_F(Lookup, FiltersByTimeFromInclusiveUntilExclusive) {
   write_four();
   EXPECT_EQ(found({.from = at("2026-11-21T10:00:02Z")}), "call-4 call-3");
