@@ -29,6 +29,9 @@ void add_explain(CLI::App& app, int& exit_code);
 void add_trail(CLI::App& app, int& exit_code);
 void add_sandbox(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
+/// These two tell of all commands and options that `app` has by the time they run.
+void add_completion(CLI::App& app, int& exit_code);
+void add_manual(CLI::App& app, int& exit_code);
 
 /// An option that takes a whole number, from 0 to what its type can hold. (CLI11 by itself takes -1 for the largest
 /// number there is, and does not say what it would have accepted.)
