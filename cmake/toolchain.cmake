@@ -14,8 +14,9 @@ if(PORTOLAN_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${PORTOLAN_CCACHE})
 endif()
 
-# RelWithDebInfo is what ships: optimised, with line tables small enough to keep linking quick.
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+# RelWithDebInfo is what ships: optimised, with line tables small enough to keep linking quick, and without the name of
+# the folder it was built in, so that the same commit gives the same bytes anywhere.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG -ffile-prefix-map=${PROJECT_SOURCE_DIR}=/portolan")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer -DPORTOLAN_DCHECK=1")
 # -Wmissing-field-initializers stays off: a designated initializer that leaves the rest at their defaults is our
 # normal way to build a value.
