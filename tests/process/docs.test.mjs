@@ -32,6 +32,17 @@ test("docs/operate/errors.md lists every error with its statuses and types", asy
   );
 });
 
+test("every test that SECURITY.md points to is there", async () => {
+  const page = await read("SECURITY.md");
+  const sources = (await readdir(path.join(repository, "src"), { recursive: true })).filter((name) => name.endsWith("_test.cc"));
+  const unit = new Set(all((await Promise.all(sources.map((name) => read("src", name)))).join("\n"), /^TEST(?:_F)?\((\w+), (\w+)\)/gm).map((names) => names.join(".")));
+  const named = all(page, /`([A-Z]\w+\.[A-Z]\w+)`/g).flat();
+  assert.ok(named.length > 20);
+  for (const name of named) assert.ok(unit.has(name), name);
+  const others = new Set([...(await readdir(path.join(repository, "tests/process"))), ...(await readdir(path.join(repository, "tests/package")))]);
+  for (const [file] of all(page, /`(\w+\.test\.mjs)`/g)) assert.ok(others.has(file), file);
+});
+
 test("src/README.md names every room that src/CMakeLists.txt declares", async () => {
   const rooms = all(await read("src/CMakeLists.txt"), /^portolan_room\((\w+)/gm).flat();
   const named = all(await read("src/README.md"), /^\| [^|]+ \| `(\w+)\/` \|/gm).flat();
