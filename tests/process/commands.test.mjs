@@ -54,7 +54,8 @@ describe("completion in bash", () => {
   test("offers every command and every option", () => {
     assert.deepEqual(complete("").filter((word) => !word.startsWith("-")), [...commands.keys()].filter((words) => !words.includes(" ")).sort());
     for (const [command, help] of commands) {
-      const options = [...help.split(/^Options:$/m)[1].split("\n\n")[0].matchAll(/^ {2}(?:-\w,)?(--[a-z-]+)/gm)].map(([, option]) => option);
+      const lines = help.split(/^Options:$/m)[1].split("\n\n")[0].matchAll(/^ {2}(-\S+)/gm);
+      const options = [...lines].flatMap(([, names]) => names.split(",")).filter((name) => name.startsWith("--"));
       assert.deepEqual(complete(...command.split(" "), "--"), options.sort(), command);
     }
   });
