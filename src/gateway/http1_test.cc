@@ -231,7 +231,7 @@ TEST(Http1, WhatTwoParsersMightReadDifferentlyIsRefusedAndTheConnectionClosed) {
            start + "x: a\r\n folded\r\n\r\n" + smuggled,
            start + "host: b\r\n\r\n" + smuggled,
            std::string("POST /v1/chat/completions HTTP/1.1\r\n\r\n") + smuggled,
-           std::string("GET http://a/v1/models HTTP/1.1\r\nhost: a\r\n\r\n") + smuggled,
+           std::string("GET http://b/v1/models HTTP/1.1\r\nhost: a\r\n\r\n") + smuggled,
            std::string("GET /v1/models HTTP/1.1\nhost: a\n\n") + smuggled,
            std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15),
            std::string("complete nonsense\r\n\r\n"),
