@@ -43,7 +43,8 @@ void learn(const CLI::App& command, const std::string& path, Vocabulary& vocabul
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     for (const std::string& name : option->get_snames()) names.push_back("-" + name);
     for (const std::string& name : names)
-      if (option->get_items_expected_max() > 0) vocabulary.after_option[path + " " + name] = values_of(*option);
+      if (option->get_items_expected_max() > 0)
+        vocabulary.after_option[std::string(path).append(" ").append(name)] = values_of(*option);
     std::ranges::copy(names, std::back_inserter(words));
   }
 }

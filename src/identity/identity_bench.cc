@@ -58,7 +58,7 @@ void identify_javascript_sdk(benchmark::State& state) {
 BENCHMARK(identify_javascript_sdk);
 
 void sign_upstream(benchmark::State& state) {
-  Signer signer("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+  Signer signer("AKIDEXAMPLE", base::Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"));
   const base::Digest body_hash = base::sha256("{}");
   const base::WallTime at = now();
   std::string head;
