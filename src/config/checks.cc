@@ -48,6 +48,15 @@ void check_listeners(Reader& reader, const Place& root, const Draft& draft) {
   port.note(reader, admin.at("port"), text(draft.admin.port));
 }
 
+void check_limits(Reader& reader, const Place& root, const Draft& draft) {
+  if (draft.limits.bodies_bytes_max < draft.limits.body_bytes_max)
+    reader.wrong(
+        root.at("limits").at("bodies_bytes_max"),
+        fmt::format("is less than body_bytes_max ({}), so that the largest body could never be taken; raise "
+                    "it, or lower body_bytes_max",
+                    draft.limits.body_bytes_max));
+}
+
 void check_retry(Reader& reader, const Place& root, const Draft& draft) {
   if (draft.retry.backoff_base > draft.retry.backoff_cap)
     reader.wrong(root.at("retry").at("backoff_base"),
@@ -174,6 +183,7 @@ void check_tenants(Reader& reader, const Place& root, Draft& draft) {
 
 void check_agreement(Reader& reader, const Place& root, Draft& draft) {
   check_listeners(reader, root, draft);
+  check_limits(reader, root, draft);
   check_retry(reader, root, draft);
   add_profiles(reader, root, draft);
   check_tenants(reader, root, draft);

@@ -47,6 +47,9 @@ struct Limits {
   std::uint32_t head_bytes_max = 32 * 1024;
   std::uint32_t body_bytes_max = 25'000'000;
   std::uint32_t connections_max = 20'000;
+  std::uint32_t streams_max = 256;                // at once, of one HTTP/2 connection
+  std::uint32_t calls_max = 20'000;               // in flight, whatever their connections
+  std::uint64_t bodies_bytes_max = 512ull << 20;  // of all request bodies that are in memory
 };
 
 /// Every wait of a call, in world time.

@@ -49,7 +49,14 @@ Section<Limits> limits() {
   limits.size("head_bytes_max", &Limits::head_bytes_max, {1 << 10, 1 << 20}, "The largest request head.");
   limits.size("body_bytes_max", &Limits::body_bytes_max, {1 << 10, 1 << 30},
               "The largest request body; Bedrock's own limit is 25MB.");
-  limits.whole("connections_max", &Limits::connections_max, {1, 1'000'000}, "Open connections of callers.");
+  limits.whole("connections_max", &Limits::connections_max, {1, 1'000'000},
+               "Open connections of callers; beyond it new ones are answered 503 and closed.");
+  limits.whole("streams_max", &Limits::streams_max, {1, 10'000}, "Calls at once on one HTTP/2 connection.");
+  limits.whole("calls_max", &Limits::calls_max, {1, 1'000'000},
+               "Calls in flight; beyond it new ones are answered 503.");
+  limits.size("bodies_bytes_max", &Limits::bodies_bytes_max, {1 << 20, std::int64_t{1} << 40},
+              "Memory for the bodies of all requests together; beyond it uploads are answered 503. Bodies of up to "
+              "16KiB do not count.");
   return limits;
 }
 

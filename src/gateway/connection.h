@@ -7,27 +7,36 @@
 #include <string_view>
 
 #include "gateway/journey.h"
+#include "gateway/occupancy.h"
 #include "world/conduit.h"
 
 namespace portolan::gateway {
 
 /// What the connections of one reactor share. Owned by the reactor's Listener.
 struct Port {
-  Port(world::Reactor& reactor_, Journey& journey_, observe::Counters& counters_)
-      : reactor(reactor_), journey(journey_), counters(counters_) {}
+  Port(world::Reactor& reactor_, Journey& journey_, observe::Counters& counters_, Occupancy& occupancy_)
+      : reactor(reactor_), journey(journey_), counters(counters_), occupancy(occupancy_) {}
   world::Reactor& reactor;
   Journey& journey;
   observe::Counters& counters;
+  Occupancy& occupancy;
   bool draining = false;
 
   const config::Config& config() const { return journey.snapshot()->config; }
   /// The value of the Date field, made once a second. SDKs learn their clock's skew from it.
   std::string_view date();
+  /// What is said about a body that does not fit in memory beside the others.
+  base::Error no_room_for_body() const;
 
  private:
   std::string date_;
   std::int64_t date_s_ = -1;
 };
+
+/// The time that a body of that size is granted beyond deadlines.head: a second for each 64 KiB.
+inline base::Duration upload_time(std::uint64_t bytes) {
+  return base::seconds{bytes / (64 * 1024)};
+}
 
 /// A caller's connection. Lives as long as its coroutines; the Listener only knows it to tell it to drain.
 class Connection {

@@ -50,7 +50,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
                                .counters = counters,
                                .seed = seed + core->reactor.index};
     core->journey = std::make_unique<Journey>(parts, snapshot);
-    core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters);
+    core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters, gateway->occupancy_);
     // With port 0 the first reactor chooses and the others follow.
     TRY(gateway->port_, core->listener->listen(settings.listen.address, gateway->port_, nullptr));
     if (gateway->tls_ != nullptr) {

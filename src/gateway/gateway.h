@@ -92,6 +92,7 @@ class Gateway {
   identity::SigningKeys signing_keys_;
   wire::BodyReader explain_reader_;
   std::unique_ptr<observe::Metrics> metrics_;
+  Occupancy occupancy_;
   std::unique_ptr<world::asio::ssl::context> tls_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Recorder> recorder_;

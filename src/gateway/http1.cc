@@ -13,16 +13,10 @@ using world::Task;
 namespace {
 constexpr std::size_t first_capacity = 8 * 1024;      // most requests fit; grown for those that do not
 constexpr std::size_t kept_capacity_max = 64 * 1024;  // a larger buffer is given back after its request
-constexpr std::size_t upload_bytes_a_second_min = 64 * 1024;
 constexpr base::Duration linger_max = base::seconds{2};
 // A look at the socket is a system call. A peer that was heard of a moment ago is taken to be there still.
 constexpr base::Duration look_pause = base::milliseconds{10};
 constexpr base::Duration look_every = base::milliseconds{250};  // while a call waits on a Region
-
-/// The least that a body of that size is granted beyond deadlines.head.
-base::Duration upload_time(std::uint64_t bytes) {
-  return base::seconds{bytes / upload_bytes_a_second_min};
-}
 }  // namespace
 
 std::string_view Port::date() {
@@ -35,8 +29,15 @@ std::string_view Port::date() {
   return date_;
 }
 
+base::Error Port::no_room_for_body() const {
+  return base::error(Code::overloaded,
+                     "The bodies of other requests take all the memory that limits.bodies_bytes_max allows (" +
+                         std::to_string(config().limits.bodies_bytes_max) + " bytes). Try again in a moment.",
+                     base::seconds{1});
+}
+
 Http1Connection::Http1Connection(Port& port, world::Conduit& conduit)
-    : port_(port), conduit_(conduit), peer_(conduit) {}
+    : port_(port), conduit_(conduit), peer_(conduit), body_share_(port.occupancy) {}
 
 void Http1Connection::drain() {
   keep_alive_ = false;
@@ -80,6 +81,7 @@ Task<void> Http1Connection::run(std::string_view first) {
       reserve(first_capacity);
     }
     chunked_body_ = {};
+    body_share_.give_back();
     idle_ = true;
     if (got == Got::refused && !gone_) co_await linger();
   }
@@ -187,9 +189,15 @@ Task<Http1Connection::Got> Http1Connection::read_body_of_length() {
     (void)wire::read_request_head({buffer_.get(), size_}, config.limits.head_bytes_max, searched, head_);
   }
   const base::Instant by = port_.reactor.clock.now() + config.deadlines.head + upload_time(head_.content_length);
+  // Counted as it comes: a length that is only announced takes no memory.
   while (size_ < whole) {
     const Got more = co_await read_more(by);
     if (more != Got::request) co_return more;
+    if (!body_share_.grow_to(size_, config.limits.bodies_bytes_max)) {
+      refuse(port_.no_room_for_body());
+      consumed_ = size_;
+      co_return Got::refused;
+    }
   }
   body_ = {buffer_.get() + head_.head_bytes, head_.content_length};
   consumed_ = whole;
@@ -218,6 +226,11 @@ Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
         co_return Got::refused;
       }
       chunked_body_.append(*piece);
+      if (!body_share_.grow_to(chunked_body_.size(), config.limits.bodies_bytes_max)) {
+        refuse(port_.no_room_for_body());
+        consumed_ = size_;
+        co_return Got::refused;
+      }
     }
     at = size_ - input.size();
     if (chunks.done()) break;

@@ -58,6 +58,7 @@ class Http1Connection final : public Connection, public ReplySink {
   std::size_t consumed_ = 0;  // bytes of it that belong to the request in hand
   wire::RequestHead head_;
   std::string chunked_body_;
+  BodyShare body_share_;
   std::string_view body_;
   std::optional<base::Error> refused_;
   std::string out_;

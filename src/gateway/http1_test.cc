@@ -271,7 +271,7 @@ TEST(Http1, DrainClosesIdleConnectionsAndFinishesBusyOnes) {
   Caller silent(port);
   Caller busy(port);
   busy.send(converse());
-  while (gateway.counters.calls_in_flight.load() == 0) std::this_thread::yield();
+  while (gateway.open_flows() == 0) std::this_thread::yield();
   gateway.drain();
   EXPECT_EQ(idle.until_closed(), "");
   EXPECT_EQ(silent.until_closed(), "");

@@ -41,7 +41,8 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
   parts_.counters.calls_in_flight.fetch_add(1, std::memory_order_relaxed);
   parts_.retry_budget.call_begun(call.began);
 
-  Result<void> outcome = judge(call, bench());
+  Result<void> outcome = admit(call);
+  if (outcome) outcome = judge(call, bench());
   if (outcome) outcome = still_wanted(call, sink);
   if (outcome && domain::runs_model(call.target.operation))
     outcome = co_await attempt(call, sink);
@@ -56,6 +57,17 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
 
   parts_.retry_budget.call_ended();
   parts_.counters.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// Each call in flight holds memory and may hold connections: better to refuse one early than to fail all late.
+Result<void> Journey::admit(Call& call) const {
+  const std::int64_t calls_max = snapshot_->config.limits.calls_max;
+  if (parts_.retry_budget.calls_in_flight() <= calls_max) return {};
+  call.dialect = wire::dialect_of_target(call.request.target);
+  return base::fail(base::Code::overloaded,
+                    "The gateway has as many calls in flight as limits.calls_max allows (" +
+                        std::to_string(calls_max) + "). Try again in a moment.",
+                    base::seconds{1});
 }
 
 /// Nothing is sent to a Region for a caller that has left, nor for a call whose record could not be kept.

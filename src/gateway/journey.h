@@ -45,6 +45,7 @@ class Journey {
   Bench bench() { return {parts_.reactor.clock, parts_.fleet, parts_.signing_keys, body_reader_}; }
 
  private:
+  base::Result<void> admit(Call& call) const;
   base::Result<void> still_wanted(Call& call, const ReplySink& sink) const;
 
   // stop 7

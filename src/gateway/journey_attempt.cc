@@ -86,9 +86,9 @@ class Abandonable {
   ReplySink& sink_;
 };
 
-/// The caller's own fault or wish: says nothing about the Region's health.
-bool is_callers(const base::Error& error) {
-  return error.facts().blame == base::Blame::caller;
+/// The caller's own fault or wish, or a limit of ours: says nothing about the Region's health.
+bool spares_the_region(const base::Error& error) {
+  return error.facts().blame == base::Blame::caller || error.facts().blame == base::Blame::gateway;
 }
 
 }  // namespace
@@ -251,7 +251,7 @@ void Journey::note_failure(Call& call, domain::Attempt& attempt, const base::Err
     call.usage = {};
     call.pieces_forwarded = 0;
   }
-  if (is_callers(error))
+  if (spares_the_region(error))
     parts_.fleet.attempt_abandoned(attempt.region);
   else
     parts_.fleet.attempt_failed(attempt.region, error.code, error.retry_after, parts_.reactor.clock.now());

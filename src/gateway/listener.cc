@@ -14,8 +14,24 @@ using world::ErrorCode;
 using world::Task;
 namespace asio = world::asio;
 
-Listener::Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters)
-    : port_(reactor, journey, counters) {}
+namespace {
+
+constexpr std::size_t turned_away_max = 128;  // at a time, for each reactor; more are closed without a word
+constexpr base::Duration turning_away_max = base::seconds{1};
+constexpr std::string_view full_answer =
+    "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+// Empty SETTINGS, which must come first, and GOAWAY: no stream was taken, ENHANCE_YOUR_CALM (RFC 9113 section 6.8).
+constexpr std::string_view full_goaway{
+    "\0\0\0\4\0\0\0\0\0"
+    "\0\0\x1c\7\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\x0b"
+    "too many connections",
+    9 + 9 + 8 + 20};
+
+}  // namespace
+
+Listener::Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters, Occupancy& occupancy)
+    : port_(reactor, journey, counters, occupancy) {}
 
 Listener::~Listener() = default;
 
@@ -61,48 +77,90 @@ Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, asio::ssl::conte
     world::Socket socket(port_.reactor.io.get_executor());
     ErrorCode error;
     co_await acceptor->async_accept(socket, world::into(error));
+    // A connection that was accepted in the moment of the drain is closed like the silent ones.
     if (error == asio::error::operation_aborted || !acceptor->is_open()) break;
     if (error) {
-      // Out of file descriptors, or the caller left already: wait a moment rather than spin.
-      co_await world::sleep_for(base::milliseconds{50}, port_.reactor.clock);
+      co_await make_room(*acceptor);
       continue;
     }
     port_.counters.connections.fetch_add(1, std::memory_order_relaxed);
-    if (port_.counters.connections_open.load(std::memory_order_relaxed) >= port_.config().limits.connections_max) {
-      constexpr std::string_view full =
-          "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-      socket.non_blocking(true, error);
-      socket.write_some(asio::buffer(full), error);
+    const bool full = is_full(socket);
+    auto conduit = std::make_shared<world::Conduit>(port_.reactor, std::move(socket));
+    conduit->prepare();
+    if (full) {
+      port_.counters.connections_refused.fetch_add(1, std::memory_order_relaxed);
+      if (turned_away_ == turned_away_max) continue;
+      ++turned_away_;
+      silent_.insert(conduit.get());
+      asio::co_spawn(port_.reactor.io, turn_away(conduit, tls), asio::detached);
       continue;
     }
     port_.counters.connections_open.fetch_add(1, std::memory_order_relaxed);
-    auto conduit = std::make_shared<world::Conduit>(port_.reactor, std::move(socket));
-    conduit->prepare();
+    port_.occupancy.connections.fetch_add(1, std::memory_order_relaxed);
+    silent_.insert(conduit.get());  // at once, so that a drain finds it
     asio::co_spawn(port_.reactor.io, serve(conduit, tls), asio::detached);
   }
 }
 
+/// One connection too many, or so few descriptors left that Regions and the trail would soon lack them.
+bool Listener::is_full(world::Socket& newest) const {
+  if (port_.occupancy.connections.load(std::memory_order_relaxed) >= port_.config().limits.connections_max)
+    return true;
+  const auto descriptor = static_cast<std::size_t>(newest.native_handle());
+  return descriptor >= world::descriptors_max() / 4 * 3;
+}
+
+/// No connection could be accepted: no descriptor is left, or the caller has gone already. Those that wait are told
+/// rather than left, a bounded number at a time; then a pause, so that this never spins.
+Task<void> Listener::make_room(Acceptor& acceptor) {
+  for (int told = 0; told < 64 && spare_.turn_away_one(acceptor.native_handle(), full_answer); ++told) {
+    port_.counters.connections.fetch_add(1, std::memory_order_relaxed);
+    port_.counters.connections_refused.fetch_add(1, std::memory_order_relaxed);
+  }
+  co_await world::sleep_for(base::milliseconds{50}, port_.reactor.clock);
+}
+
 Task<void> Listener::serve(std::shared_ptr<world::Conduit> conduit, asio::ssl::context* tls) {
-  silent_.insert(conduit.get());
   std::string first;
-  const Result<bool> http2 = co_await speaks_http2(*conduit, tls, first);
+  const Result<bool> http2 = co_await speaks_http2(*conduit, tls, port_.config().deadlines.idle, first);
   silent_.erase(conduit.get());
   if (http2 && *http2)
     co_await serve_http2(conduit, first);
   else if (http2)
     co_await serve_http1(conduit, first);
   port_.counters.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  port_.occupancy.connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// In the protocol that the caller speaks, once it has said which; and what it sends is read for a moment, for
+/// closing on unread bytes would reset the connection before the answer is read (RFC 9112 section 9.6).
+Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, asio::ssl::context* tls) {
+  std::string first;
+  const Result<bool> http2 = co_await speaks_http2(*conduit, tls, turning_away_max, first);
+  ErrorCode error;
+  conduit->give_up_at(port_.reactor.clock.now() + turning_away_max);
+  const std::string_view answer = http2 && *http2 ? full_goaway : full_answer;
+  const bool told = co_await conduit->write(answer, error);
+  if (told) {
+    conduit->shut_down();
+    std::array<char, 4096> dropped;
+    while (!error) co_await conduit->read_some(asio::buffer(dropped), error);
+  }
+  silent_.erase(conduit.get());
+  --turned_away_;
 }
 
 /// By the HTTP/2 preface, which both ALPN and prior knowledge begin with. `first` gets the bytes that were read.
-Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, asio::ssl::context* tls, std::string& first) {
+Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, asio::ssl::context* tls,
+                                          base::Duration silence_max, std::string& first) {
   const config::Deadlines& deadlines = port_.config().deadlines;
   if (tls != nullptr) {
-    conduit.give_up_at(port_.reactor.clock.now() + deadlines.head);
+    conduit.give_up_at(port_.reactor.clock.now() + std::min(silence_max, deadlines.head));
     CO_TRY_VOID(co_await conduit.accept_tls(*tls));
   }
   while (first.size() < http2_preface.size()) {
-    conduit.give_up_at(port_.reactor.clock.now() + (first.empty() ? deadlines.idle : deadlines.head));
+    conduit.give_up_at(port_.reactor.clock.now() +
+                       (first.empty() ? silence_max : std::min(silence_max, deadlines.head)));
     std::array<char, 4096> buffer;
     ErrorCode error;
     const std::size_t got = co_await conduit.read_some(asio::buffer(buffer), error);

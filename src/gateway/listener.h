@@ -10,12 +10,13 @@
 #include <unordered_set>
 
 #include "gateway/connection.h"
+#include "world/descriptors.h"
 
 namespace portolan::gateway {
 
 class Listener {
  public:
-  Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters);
+  Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters, Occupancy& occupancy);
   ~Listener();
 
   /// Binds and listens. `tls` null: plain. Port 0: any; the port that was taken is returned. Code::config_invalid.
@@ -33,9 +34,12 @@ class Listener {
  private:
   using Acceptor = world::asio::basic_socket_acceptor<world::Tcp, world::Executor>;
   world::Task<void> accept(std::shared_ptr<Acceptor> acceptor, world::asio::ssl::context* tls);
+  bool is_full(world::Socket& newest) const;
+  world::Task<void> make_room(Acceptor& acceptor);
   world::Task<void> serve(std::shared_ptr<world::Conduit> conduit, world::asio::ssl::context* tls);
+  world::Task<void> turn_away(std::shared_ptr<world::Conduit> conduit, world::asio::ssl::context* tls);
   world::Task<base::Result<bool>> speaks_http2(world::Conduit& conduit, world::asio::ssl::context* tls,
-                                               std::string& first);
+                                               base::Duration silence_max, std::string& first);
   world::Task<void> serve_http1(std::shared_ptr<world::Conduit> conduit, std::string_view first);
   world::Task<void> serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first);
 
@@ -43,6 +47,8 @@ class Listener {
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
   std::unordered_set<world::Conduit*> silent_;  // accepted, but have not said yet what they speak
   std::unordered_set<Connection*> connections_;
+  std::size_t turned_away_ = 0;  // at this moment
+  world::SpareDescriptor spare_;
 };
 
 }  // namespace portolan::gateway

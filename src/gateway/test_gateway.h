@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <thread>
@@ -31,7 +32,7 @@ class ListeningGateway {
                                                         .counters = counters,
                                                         .seed = 7},
                                          snapshot_);
-    listener_ = std::make_unique<Listener>(reactor_, *journey_, counters);
+    listener_ = std::make_unique<Listener>(reactor_, *journey_, counters, occupancy);
     port_ = listener_->listen("127.0.0.1", 0, nullptr).value();
   }
   ~ListeningGateway() {
@@ -116,6 +117,7 @@ class ListeningGateway {
  public:
   ScriptedRegions regions;
   observe::Counters counters;
+  Occupancy occupancy;
 };
 
 /// A caller that waits at most five seconds for anything.
@@ -125,6 +127,8 @@ class Caller {
     socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer_bytes > 0)
       ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    const int on = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);

@@ -213,9 +213,16 @@ class RawHttp2 {
     }
   };
 
-  explicit RawHttp2(std::uint16_t port) : socket_(port) {
+  explicit RawHttp2(std::uint16_t port) : own_(std::in_place, port), socket_(*own_) {
     nghttp2_hd_deflate_new(&deflater_, 4096);
     socket_.send(std::string(http2_preface) + frame(NGHTTP2_SETTINGS, 0, 0, ""));
+  }
+  /// On a socket of the test's, whose streams the gateway may send `window` bytes.
+  RawHttp2(Caller& socket, std::uint32_t window) : socket_(socket) {
+    nghttp2_hd_deflate_new(&deflater_, 4096);
+    socket_.send(std::string(http2_preface) +
+                 frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4", 2) + number(window)) +
+                 frame(NGHTTP2_WINDOW_UPDATE, 0, 0, number(window)));
   }
   ~RawHttp2() { nghttp2_hd_deflate_del(deflater_); }
   RawHttp2(const RawHttp2&) = delete;
@@ -300,7 +307,8 @@ class RawHttp2 {
     return static_cast<std::size_t>(at(0) << 16 | at(1) << 8 | at(2));
   }
 
-  Caller socket_;
+  std::optional<Caller> own_;
+  Caller& socket_;
   nghttp2_hd_deflater* deflater_ = nullptr;
   std::string received_;
 };

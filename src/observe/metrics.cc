@@ -236,6 +236,11 @@ void write_rest(Page& page, const Reactors& reactors) {
   one("portolan_received_bytes_total", "counter", "Bytes received from callers.", &Counters::bytes_in);
   one("portolan_sent_bytes_total", "counter", "Bytes sent to callers.", &Counters::bytes_out);
   one("portolan_connections_total", "counter", "Connections accepted from callers.", &Counters::connections);
+  one("portolan_connections_refused_total", "counter",
+      "Connections turned away: too many, or no file descriptor left.", &Counters::connections_refused);
+  one("portolan_connections_flooding_total", "counter",
+      "HTTP/2 connections ended because they sent too many frames that carry nothing.",
+      &Counters::connections_flooding);
   one("portolan_connections_open", "gauge", "Connections from callers that are open.", &Counters::connections_open);
 }
 

@@ -66,6 +66,8 @@ struct Counters {
   Count bytes_in{0};
   Count bytes_out{0};
   Count connections{0};
+  Count connections_refused{0};   // one too many, or no descriptor left
+  Count connections_flooding{0};  // HTTP/2, ended for frames that carry nothing
   std::atomic<std::int64_t> connections_open{0};
   std::atomic<std::int64_t> calls_in_flight{0};
   Histogram duration;    // whole calls that were served

@@ -23,6 +23,8 @@ class RetryBudget {
   void call_ended();
   /// True and one token less, or false: do not retry.
   bool take();
+  /// Between call_begun() and call_ended(), over all reactors.
+  std::int64_t calls_in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
   void set_percent(unsigned budget_percent);
   /// What take() could give now, in tokens; never negative.
   double tokens() const;

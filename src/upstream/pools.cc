@@ -93,6 +93,11 @@ Task<Result<void>> Pools::Lane::connect(base::Duration within) {
   if (abandoned_) co_return base::fail(lost(error, Code::upstream_refused));
   if (error) {
     pool().counts.connects_failed.fetch_add(1, std::memory_order_relaxed);
+    if (error == world::asio::error::no_descriptors)
+      co_return base::fail(Code::overloaded,
+                           "The gateway has no file descriptor left for a connection to a Region. Try again in a "
+                           "moment.",
+                           base::seconds{1});
     if (conduit->timed_out())
       co_return base::fail(Code::upstream_connect_timeout, "no connection within " + base::format_duration(within));
     co_return base::fail(Code::upstream_refused, "connect: " + error.message());

@@ -28,7 +28,8 @@ class Flow {
 
   /// Connects when no kept connection is at hand (within `connect`), sends, and waits until `by` for the reply's
   /// head. The head and its views are valid until the first next(). Errors: upstream_refused,
-  /// upstream_connect_timeout, upstream_silent, upstream_cut, upstream_malformed.
+  /// upstream_connect_timeout, upstream_silent, upstream_cut, upstream_malformed; overloaded when this process has
+  /// no descriptor left.
   virtual world::Task<base::Result<const wire::ResponseHead*>> start(Outgoing outgoing, base::Duration connect,
                                                                      base::Instant by) = 0;
   /// The next piece of the reply's body, chunk framing removed; empty at its end. Valid until the next call. A body
