@@ -96,7 +96,8 @@ class CrashDisk::OpenFile final : public world::File {
   }
 
   base::Result<void> sync() override {
-    const std::lock_guard lock(disk_.mutex_);
+    std::unique_lock lock(disk_.mutex_);
+    disk_.faults_changed_.wait(lock, [&] { return !disk_.faults_.syncs_hang; });
     return disk_.sync(path_, *inode_);
   }
 
@@ -208,6 +209,7 @@ base::Result<std::unique_ptr<world::File>> CrashDisk::open(const std::string& pa
   const std::lock_guard lock(mutex_);
   if (!powered_) return refuse(path, "no power");
   if (!directories_.contains(directory_of(path))) return refuse(path, "no such directory");
+  if (faults_.read_only) return refuse(path, "cannot open: read-only file system (injected)");
   auto found = names_.find(path);
   if (found == names_.end()) {
     auto begun = begin_operation(path);
@@ -305,6 +307,7 @@ std::unique_ptr<CrashDisk> CrashDisk::crash(std::uint64_t seed) {
 void CrashDisk::set_faults(DiskFaults faults) {
   const std::lock_guard lock(mutex_);
   faults_ = faults;
+  faults_changed_.notify_all();
 }
 
 std::uint64_t CrashDisk::operations() const {

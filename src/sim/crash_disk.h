@@ -14,6 +14,7 @@
 // Everything random comes from the seed. Any thread; one mutex over the whole disk.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,6 +36,8 @@ struct DiskFaults {
   std::uint64_t sync_error_at = 0;   // the first sync of a file at or after this operation fails, once
   std::uint64_t short_write_at = 0;  // the first append at or after this operation writes a part and fails, once
   std::uint64_t bytes_max = 0;       // the disk is full beyond this
+  bool read_only = false;            // nothing may be created or opened for appending
+  bool syncs_hang = false;           // syncs of files wait until other faults are set
 };
 
 class CrashDisk final : public world::Disk {
@@ -91,6 +94,7 @@ class CrashDisk final : public world::Disk {
   static void apply(const NameChange& change, Names& names);
 
   mutable std::mutex mutex_;
+  std::condition_variable faults_changed_;
   base::Random random_;
   DiskFaults faults_;
   std::uint64_t operations_ = 0;

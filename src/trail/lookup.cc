@@ -8,7 +8,8 @@
 #include "base/json_text.h"
 #include "domain/nearest.h"
 #include "trail/record.h"
-#include "trail/segment.h"
+#include "trail/segment_files.h"
+#include "trail/segment_index.h"
 
 namespace portolan::trail {
 namespace {
@@ -103,55 +104,6 @@ class Matcher {
   std::vector<std::string> needles_;
 };
 
-/// A segment opened for reading, as long as it was then. Only the last one may end in the middle of a record.
-struct Segment {
-  std::string path;
-  std::unique_ptr<world::File> file;
-  std::uint64_t size = 0;
-  bool last = false;
-  bool unborn = false;  // its header is not yet whole: it has no records
-};
-
-base::Result<std::vector<std::uint32_t>> segment_numbers(world::Disk& disk, const std::string& directory) {
-  TRY(const std::vector<std::string> names, disk.list(directory));
-  std::vector<std::uint32_t> numbers;
-  for (const std::string& name : names)
-    if (const auto number = segment_number(name)) numbers.push_back(*number);
-  return numbers;
-}
-
-base::Result<Segment> open_segment(world::Disk& disk, const std::string& directory, std::uint32_t number,
-                                   bool last) {
-  Segment segment{.path = directory + "/" + segment_name(number), .last = last};
-  TRY(segment.file, disk.open_existing(segment.path));
-  TRY(segment.size, segment.file->size());
-  SegmentReader reader(*segment.file, segment.path, segment.size);
-  TRY(const SegmentReader::Header header, reader.header(number));
-  segment.unborn = last && header == SegmentReader::Header::invalid && segment.size <= header_bytes;
-  if (header != SegmentReader::Header::valid && !segment.unborn)
-    return base::fail(damaged(segment.path, 0, SegmentReader::flaw(header)));
-  return segment;
-}
-
-/// Every frame, oldest first, until `visit` returns false. The result says whether it never did.
-base::Result<bool> for_each_frame(Segment& segment, const std::function<bool(const Frame&)>& visit) {
-  if (segment.unborn) return true;
-  SegmentReader reader(*segment.file, segment.path, segment.size);
-  reader.seek(header_bytes);
-  while (true) {
-    TRY(const std::optional<Frame> frame, reader.next());
-    if (!frame) break;
-    if (!visit(*frame)) return false;
-  }
-  if (reader.at_end()) return true;
-  bool damage = !segment.last;  // at the end of the last segment a record may be in the making, or torn
-  if (!damage) {
-    TRY(damage, reader.was_durable());
-  }
-  if (damage) return base::fail(damaged(segment.path, reader.offset(), "no whole record begins here"));
-  return true;
-}
-
 /// Frames point forward only: their places are gathered first, then read again from the end, a block at a time.
 base::Result<void> collect_newest_first(Segment& segment, const Matcher& matcher, std::size_t limit,
                                         std::vector<std::string>& found) {
@@ -184,6 +136,15 @@ base::Result<void> collect_newest_first(Segment& segment, const Matcher& matcher
   return {};
 }
 
+/// Whether the segment may hold a record of the wanted time. What says no is an index that fits the segment.
+base::Result<bool> may_match_time(world::Disk& disk, const std::string& directory, const Segment& segment,
+                                  const Filter& filter) {
+  if (segment.last || (!filter.from && !filter.until)) return true;
+  TRY(const std::optional<SegmentIndex> index,
+      read_index(disk, directory, segment.number, *segment.file, segment.size));
+  return !index || index->meets(filter.from, filter.until);
+}
+
 }  // namespace
 
 base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::string& directory,
@@ -194,6 +155,8 @@ base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::stri
   std::vector<std::string> found;
   for (std::size_t i = numbers.size(); i-- > 0;) {
     TRY(Segment segment, open_segment(disk, directory, numbers[i], i + 1 == numbers.size()));
+    TRY(const bool may_match, may_match_time(disk, directory, segment, filter));
+    if (!may_match) continue;
     TRY_VOID(collect_newest_first(segment, matcher, filter.limit, found));
     if (filter.limit != 0 && found.size() == filter.limit) break;
   }

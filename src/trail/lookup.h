@@ -30,8 +30,9 @@ struct Filter {
 };
 
 /// Records that match, newest first, each the JSON line as it was written. Reads while a Trail writes: a record
-/// that is not yet whole is not seen. Memory: a window of 1 MiB, four bytes for each record of one segment, and the
-/// result. Code::usage for an outcome that no record can have; Code::disk; Code::corrupt, naming file and offset.
+/// that is not yet whole is not seen. Closed segments of another time are passed over (segment_index.h). Memory: a
+/// window of 1 MiB, four bytes for each record of one segment, and the result. Code::usage for an outcome that no
+/// record can have; Code::disk; Code::corrupt, naming file and offset.
 base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::string& directory,
                                               const Filter& filter);
 

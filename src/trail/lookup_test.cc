@@ -10,6 +10,8 @@
 #include "sim/crash_disk.h"
 #include "trail/record.h"
 #include "trail/segment.h"
+#include "trail/segment_files.h"
+#include "trail/segment_index.h"
 #include "trail/trail.h"
 
 namespace portolan::trail {
@@ -208,6 +210,100 @@ TEST_F(Lookup, NamesFileAndOffsetOfDamage) {
   EXPECT_EQ(result.error().code, base::Code::corrupt);
   EXPECT_NE(result.error().message.find(path + ": damaged at offset 20"), std::string::npos)
       << result.error().message;
+}
+
+TEST_F(Lookup, PassesOverClosedSegmentsOfAnotherTime) {
+  // One record each in segments 1 to 4, an hour apart, the second with a time that is earlier than the first's.
+  write({call("call-1", &alice, "2026-11-21T10:00:00Z"), call("call-2", &alice, "2026-11-21T09:00:00Z"),
+         call("call-3", &bob, "2026-11-21T12:00:00Z"), call("call-4", &bob, "2026-11-21T13:00:00Z")},
+        100);
+  const auto damage = [&](std::uint32_t number) {
+    const std::string path = std::string(directory) + "/" + segment_name(number);
+    std::string bytes = *disk_.content(path);
+    bytes[header_bytes + frame_head_bytes + 5] ^= 1;
+    disk_.put(path, bytes);
+  };
+  const Filter early{.until = at("2026-11-21T11:00:00Z")};
+  const Filter late{.from = at("2026-11-21T11:00:00Z")};
+  EXPECT_EQ(found(early), "call-2 call-1");
+  EXPECT_EQ(found(late), "call-4 call-3");
+  EXPECT_EQ(found({.from = at("2026-11-21T09:00:00.700Z"), .until = at("2026-11-21T09:00:01Z")}), "call-2");
+  EXPECT_EQ(found({.until = at("2026-11-21T09:00:00Z")}), "");
+  // Whether a segment was read shows in whether its damage is noticed. An index that does not fit is not believed.
+  disk_.put(std::string(directory) + "/" + index_name(1),
+            *disk_.content(std::string(directory) + "/" + index_name(2)));
+  EXPECT_EQ(found(early), "call-2 call-1");
+  damage(3);
+  EXPECT_EQ(lookup(disk_, directory, late).error().code, base::Code::corrupt);
+  EXPECT_EQ(lookup(disk_, directory, early).error().code, base::Code::corrupt)
+      << "its last frame is not what the index says";
+}
+
+TEST_F(Lookup, ReadsNothingOfASegmentThatItPassesOver) {
+  std::vector<CallFacts> calls(4, call("early", &alice, "2026-11-21T10:00:00Z"));
+  calls.push_back(call("late", &bob, "2026-11-21T12:00:00Z"));
+  write(calls, 1500);
+  ASSERT_TRUE(disk_.content(std::string(directory) + "/" + index_name(1)));
+  ASSERT_TRUE(disk_.content(std::string(directory) + "/" + segment_name(2)));
+  const std::string path = std::string(directory) + "/" + segment_name(1);
+  std::string bytes = *disk_.content(path);
+  bytes[header_bytes + frame_head_bytes + 5] ^= 1;
+  disk_.put(path, bytes);
+  EXPECT_EQ(found({.from = at("2026-11-21T11:00:00Z")}), "late");
+  EXPECT_FALSE(lookup(disk_, directory, {}));
+}
+
+TEST_F(Lookup, StopsQuietlyAtSpaceThatAWriterReserved) {
+  write_four();
+  const std::string path = std::string(directory) + "/" + segment_name(1);
+  const std::string whole = *disk_.content(path);
+  disk_.put(path, whole + std::string(3 << 20, '\0'));
+  EXPECT_EQ(found({}), "call-4 call-3 call-2 call-1");
+  disk_.put(path, std::string(3 << 20, '\0'));
+  EXPECT_EQ(found({}), "") << "a segment that is being born";
+  disk_.put(path, whole.substr(0, 7) + std::string(3 << 20, '\0'));
+  EXPECT_EQ(found({}), "");
+}
+
+/// A file whose later content is there only when it is read again, as in a segment that is being written.
+class GrowingFile final : public world::File {
+ public:
+  GrowingFile(std::string first, std::string then) : first_(std::move(first)), then_(std::move(then)) {}
+  base::Result<void> append(std::string_view) override { return base::fail(base::Code::disk, "not here"); }
+  base::Result<void> sync() override { return {}; }
+  base::Result<std::string> read(std::uint64_t offset, std::size_t size) override {
+    return (reads_++ == 0 ? first_ : then_).substr(offset, size);
+  }
+  base::Result<std::uint64_t> size() override { return then_.size(); }
+  base::Result<void> truncate(std::uint64_t) override { return {}; }
+
+ private:
+  std::string first_;
+  std::string then_;
+  int reads_ = 0;
+};
+
+TEST(ForEachFrame, TakesGroupsThatCameIntoReservedSpaceMeanwhileForNoDamage) {
+  std::string one;
+  append_header(one, 1);
+  append_frame(one, "one", header_bytes);
+  std::string three = one;
+  append_frame(three, "two", static_cast<std::uint32_t>(three.size()));
+  // Its frame is beyond what the first reading holds.
+  append_frame(three, std::string(record_bytes_max, 'x'), static_cast<std::uint32_t>(three.size()));
+  append_frame(three, std::string(record_bytes_max, 'y'), static_cast<std::uint32_t>(three.size()));
+  append_frame(three, "five", static_cast<std::uint32_t>(three.size()));
+  one.resize(three.size() + 5000, '\0');
+  three.resize(one.size(), '\0');
+  Segment segment{.path = "d/trail-00000001.seg", .number = 1, .size = one.size(), .last = true};
+  segment.file = std::make_unique<GrowingFile>(one, three);
+  std::vector<std::size_t> sizes;
+  const auto whole = for_each_frame(segment, [&](const Frame& frame) {
+    sizes.push_back(frame.record.size());
+    return true;
+  });
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{3, 3, record_bytes_max, record_bytes_max, 4}));
 }
 
 TEST_F(Lookup, RefusesARecordThatIsNotJson) {

@@ -21,7 +21,6 @@ constexpr std::string_view magic = "PORTOLAN";
 constexpr std::string_view name_prefix = "trail-";
 constexpr std::string_view name_suffix = ".seg";
 constexpr std::size_t name_digits = 8;
-constexpr std::size_t window_bytes = 1 << 20;
 
 std::uint32_t be32(std::string_view bytes, std::size_t at) {
   return base::get_be32(base::as_bytes(bytes).data() + at);
@@ -104,13 +103,15 @@ void append_header(std::string& out, std::uint32_t number) {
   append_be32(out, crc32c(std::string_view{out}.substr(from)));
 }
 
-void append_frame(std::string& out, std::string_view record, std::uint32_t group_start) {
+std::uint32_t append_frame(std::string& out, std::string_view record, std::uint32_t group_start) {
   CHECK(!record.empty() && record.size() <= record_bytes_max);
   const std::size_t from = out.size();
   append_be32(out, static_cast<std::uint32_t>(record.size()));
   append_be32(out, group_start);
-  append_be32(out, frame_crc(std::string_view{out}.substr(from, 8), record));
+  const std::uint32_t crc = frame_crc(std::string_view{out}.substr(from, 8), record);
+  append_be32(out, crc);
   out += record;
+  return crc;
 }
 
 base::Error damaged(std::string_view path, std::uint64_t offset, std::string_view what) {
@@ -120,23 +121,30 @@ base::Error damaged(std::string_view path, std::uint64_t offset, std::string_vie
                                  path, offset, what));
 }
 
-std::string_view SegmentReader::flaw(Header header) {
+base::Error newer_format(std::string_view path, std::uint32_t found, std::uint32_t newest_understood) {
+  return base::error(
+      base::Code::disk,
+      fmt::format("{}: this is format version {}, and {} is the newest that this Portolan understands; run the "
+                  "Portolan that wrote it, or a later one, or restore a backup from before the upgrade",
+                  path, found, newest_understood));
+}
+
+base::Error SegmentReader::refusal(Header header) const {
   switch (header) {
-    case Header::valid:
-      return "";
-    case Header::invalid:
-      return "this is not a segment's header";
-    case Header::other_version:
-      return "the header names another format version";
+    case Header::newer_version:
+      return newer_format(path_, version_, format_version);
     case Header::other_number:
-      return "the header names another segment";
+      return damaged(path_, 0, "the header names another segment");
+    case Header::valid:
+    case Header::invalid:
+      break;
   }
-  return "";
+  return damaged(path_, 0, "this is not a segment's header");
 }
 
 base::Result<std::string_view> SegmentReader::view(std::uint64_t offset, std::size_t size) {
   if (offset < window_offset_ || offset + size > window_offset_ + window_.size()) {
-    TRY(window_, file_.read(offset, std::min<std::uint64_t>(size_ - offset, std::max(size, window_bytes))));
+    TRY(window_, file_.read(offset, std::min<std::uint64_t>(size_ - offset, std::max(size, window_bytes_))));
     window_offset_ = offset;
     // The file became shorter than it was said to be: somebody cut it while we read.
     if (window_.size() < size) return base::fail(base::Code::disk, path_ + ": became shorter while it was read");
@@ -148,7 +156,9 @@ base::Result<SegmentReader::Header> SegmentReader::header(std::uint32_t expected
   if (size_ < header_bytes) return Header::invalid;
   TRY(const std::string_view bytes, view(0, header_bytes));
   if (!bytes.starts_with(magic) || be32(bytes, 16) != crc32c(bytes.substr(0, 16))) return Header::invalid;
-  if (be32(bytes, 8) != format_version) return Header::other_version;
+  version_ = be32(bytes, 8);
+  if (version_ > format_version) return Header::newer_version;
+  if (version_ == 0) return Header::invalid;
   if (be32(bytes, 12) != expected_number) return Header::other_number;
   seek(header_bytes);
   return Header::valid;
@@ -169,7 +179,7 @@ base::Result<std::optional<Frame>> SegmentReader::frame_at(std::uint64_t offset,
   TRY(bytes, view(offset, frame_head_bytes + length));
   const std::string_view record = bytes.substr(frame_head_bytes);
   if (be32(bytes, 8) != frame_crc(bytes.substr(0, 8), record)) return std::nullopt;
-  return Frame{.offset = offset, .group_start = group_start, .record = record};
+  return Frame{.offset = offset, .group_start = group_start, .crc = be32(bytes, 8), .record = record};
 }
 
 base::Result<std::optional<Frame>> SegmentReader::next() {
@@ -179,8 +189,25 @@ base::Result<std::optional<Frame>> SegmentReader::next() {
   return frame;
 }
 
+base::Result<bool> SegmentReader::only_zeros_follow() {
+  std::uint64_t at = offset_;
+  while (at < size_) {
+    const std::size_t piece = std::min<std::uint64_t>(window_bytes_, size_ - at);
+    TRY(const std::string_view bytes, view(at, piece));
+    if (bytes.substr(0, piece).find_first_not_of('\0') != bytes.npos) return false;
+    at += piece;
+  }
+  return true;
+}
+
 base::Result<bool> SegmentReader::was_durable() {
   for (std::uint64_t at = offset_ + 1; at + frame_head_bytes < size_; ++at) {
+    TRY(const std::string_view head, view(at, frame_head_bytes));
+    if (be32(head, 0) == 0) {  // reserved space: as far as it goes, but for a length that begins with zeros
+      const std::string_view rest = std::string_view{window_}.substr(at - window_offset_);
+      at += std::min(rest.find_first_not_of('\0'), rest.size()) - 4;
+      continue;
+    }
     TRY(const std::optional<Frame> frame, frame_at(at, offset_ + 1));
     if (frame) return true;
   }

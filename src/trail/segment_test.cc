@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "sim/crash_disk.h"
 
 namespace portolan::trail {
@@ -75,6 +76,27 @@ TEST(Segment, TellsWhatIsWrongWithAHeader) {
   EXPECT_EQ(Walk(other).header, SegmentReader::Header::other_number);
 }
 
+std::string header_of_version(std::uint32_t version) {
+  std::string bytes = segment_of({});
+  const std::uint8_t be[4] = {0, 0, 0, static_cast<std::uint8_t>(version)};
+  bytes.replace(8, 4, base::as_text(be));
+  std::uint8_t crc[4];
+  base::put_be32(crc, crc32c(bytes.substr(0, 16)));
+  return bytes.replace(16, 4, base::as_text(crc));
+}
+
+TEST(Segment, RefusesAFormatThatALaterVersionWroteAndSaysWhatToDo) {
+  Walk walk(header_of_version(format_version + 1) + "what no one here understands");
+  ASSERT_EQ(walk.header, SegmentReader::Header::newer_version);
+  const base::Error error = walk.reader->refusal(walk.header);
+  EXPECT_EQ(error.code, base::Code::disk) << "nothing is damaged";
+  EXPECT_EQ(
+      error.message,
+      "d/trail-00000007.seg: this is format version 2, and 1 is the newest that this Portolan understands; run "
+      "the Portolan that wrote it, or a later one, or restore a backup from before the upgrade");
+  EXPECT_EQ(Walk(header_of_version(0)).header, SegmentReader::Header::invalid);
+}
+
 TEST(Segment, FindsEveryFlippedBitAndStopsBeforeIt) {
   const std::string good = segment_of({{"first", 20}, {"second", 20}, {"third", 20}});
   const std::size_t second = header_bytes + frame_head_bytes + 5;
@@ -128,6 +150,29 @@ TEST(Segment, TakesZerosAndGarbageForATornEnd) {
   Walk large_length(good + std::string("\xff\xff\xff\xff", 4) + std::string(100, 'x'));
   EXPECT_EQ(large_length.records.size(), 1u);
   EXPECT_FALSE(*large_length.reader->was_durable());
+}
+
+TEST(Segment, TellsReservedSpaceFromAnythingElse) {
+  const std::string good = segment_of({{"first", 20}});
+  EXPECT_TRUE(*Walk(good).reader->only_zeros_follow());
+  EXPECT_TRUE(*Walk(good + std::string(3 << 20, '\0')).reader->only_zeros_follow());
+  for (const std::size_t zeros : {0u, 1u, 5000u, (1u << 20) - 1, 1u << 20, 3u << 20})
+    EXPECT_FALSE(*Walk(good + std::string(zeros, '\0') + "x").reader->only_zeros_follow()) << zeros;
+}
+
+TEST(Segment, FindsALaterGroupBehindAnyStretchOfZeros) {
+  const std::string good = segment_of({{"first", 20}});
+  // A frame's length begins with zeros: the search must not pass over them. Around the window's edge too.
+  for (std::size_t zeros = 1; zeros < 40; ++zeros) {
+    for (const std::size_t more : {std::size_t{0}, (std::size_t{1} << 20) - 60}) {
+      std::string bytes = good + std::string(zeros + more, '\0');
+      append_frame(bytes, "later", static_cast<std::uint32_t>(bytes.size()));
+      EXPECT_TRUE(*Walk(bytes).reader->was_durable()) << zeros << " + " << more;
+      bytes = good + std::string(zeros + more, '\0');
+      append_frame(bytes, "the same group", static_cast<std::uint32_t>(good.size()));
+      EXPECT_FALSE(*Walk(bytes).reader->was_durable()) << zeros << " + " << more;
+    }
+  }
 }
 
 }  // namespace

@@ -1,25 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// What recovery relies on, and why it is sound
-//
-// 1. A segment is born in the order: create, append header, sync, sync the directory; only then are groups
-// appended.
-//    So a last segment with a broken header and nothing behind it is an unfinished birth and holds no record; a
-//    broken header with bytes behind it is damage.
-// 2. A segment is followed by another only when all its groups are durable. So any flaw in a segment that is not
-// the
-//    last is damage.
-// 3. A group is appended only when everything before it is durable, and reported only when it is durable itself.
-// After
-//    a power loss its sectors may each be there or not, in any combination: a hole may have whole frames behind it.
-//    Those belong to the same group, which nobody was told about, so cutting at the hole drops nothing that was
-//    promised. That the frames behind a hole are of that group, and not of a later one, is read from their group
-//    start (segment.h); a later one means that durable records are damaged, and the trail does not open. Not told
-//    apart: damage after the fact to the very last group looks like a torn end. The seals of the trail are there
-//    for that.
-// 4. What recovery keeps it syncs before the first new group, or 3 would not hold for whole frames of a group that
-// was
-//    never synced (a process that was killed leaves them in the kernel's memory).
 #include "trail/trail.h"
 
 #include <algorithm>
@@ -35,7 +14,6 @@ constexpr std::uint64_t segment_bytes_max = 1ull << 30;
 // A group beyond this is cut in two, so that the writer's buffer stays small. Group starts stay far inside 32 bits.
 constexpr std::size_t group_bytes_max = 4 << 20;
 constexpr std::size_t gathers_from = 8;
-constexpr std::size_t torn_piece_bytes = 1 << 20;
 
 }  // namespace
 
@@ -68,7 +46,7 @@ base::Result<std::unique_ptr<Trail>> Trail::open(TrailOptions options, world::Di
 
 Trail::~Trail() {
   if (!writer_.joinable()) {
-    while (segment_ && write_waiting()) {
+    while (write_waiting()) {
     }
     return;
   }
@@ -83,113 +61,6 @@ Trail::~Trail() {
 std::optional<base::Error> Trail::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
-}
-
-// ---- opening
-
-base::Result<void> Trail::recover() {
-  TRY_VOID(disk_.make_directory(options_.directory));
-  TRY(lock_, disk_.lock(options_.directory));
-  TRY(const std::vector<std::string> names, disk_.list(options_.directory));
-  std::vector<std::uint32_t> numbers;  // ascending, as the names are sorted and of one length
-  for (const std::string& name : names)
-    if (const auto number = segment_number(name)) numbers.push_back(*number);
-
-  if (numbers.empty()) {
-    TRY_VOID(begin_segment(1));
-    recovery_.last_segment = path(segment_name(1));
-    recovery_.segments = 1;
-    return {};
-  }
-  for (std::size_t i = 0; i + 1 < numbers.size(); ++i) {
-    if (numbers[i] + 1 != numbers[i + 1])
-      return base::fail(damaged(path(segment_name(numbers[i] + 1)), 0, "the segment is missing"));
-    TRY_VOID(check_closed_segment(numbers[i]));
-  }
-  recovery_.segments = numbers.size();
-  recovery_.last_segment = path(segment_name(numbers.back()));
-  return recover_last_segment(numbers.back());
-}
-
-base::Result<void> Trail::check_closed_segment(std::uint32_t number) {
-  const std::string name = path(segment_name(number));
-  TRY(const std::unique_ptr<world::File> file, disk_.open_existing(name));
-  TRY(const std::uint64_t size, file->size());
-  SegmentReader reader(*file, name, size);
-  TRY(const SegmentReader::Header header, reader.header(number));
-  if (header != SegmentReader::Header::valid) return base::fail(damaged(name, 0, SegmentReader::flaw(header)));
-  while (true) {
-    TRY(const std::optional<Frame> frame, reader.next());
-    if (!frame) break;
-    ++recovery_.records;
-  }
-  if (!reader.at_end()) return base::fail(damaged(name, reader.offset(), "no whole record begins here"));
-  return {};
-}
-
-base::Result<void> Trail::recover_last_segment(std::uint32_t number) {
-  const std::string& name = recovery_.last_segment;
-  TRY(std::unique_ptr<world::File> file, disk_.open(name));
-  TRY(const std::uint64_t size, file->size());
-  SegmentReader reader(*file, name, size);
-  TRY(const SegmentReader::Header header, reader.header(number));
-  if (header == SegmentReader::Header::invalid && size <= header_bytes) {  // 1: an unfinished birth
-    if (size != 0) TRY_VOID(cut_torn_end(*file, size));
-    std::string bytes;
-    append_header(bytes, number);
-    TRY_VOID(file->append(bytes));
-    segment_size_ = bytes.size();
-  } else if (header != SegmentReader::Header::valid) {
-    return base::fail(damaged(name, 0, SegmentReader::flaw(header)));
-  } else {
-    while (true) {
-      TRY(const std::optional<Frame> frame, reader.next());
-      if (!frame) break;
-      ++recovery_.records;
-    }
-    segment_size_ = reader.offset();
-    if (!reader.at_end()) {
-      TRY(const bool was_durable, reader.was_durable());
-      if (was_durable)
-        return base::fail(
-            damaged(name, reader.offset(), "no whole record begins here, yet one did: later ones follow"));
-      TRY_VOID(cut_torn_end(*file, size));
-    }
-  }
-  TRY_VOID(file->sync());
-  TRY_VOID(disk_.sync_directory(options_.directory));
-  segment_ = std::move(file);
-  segment_number_ = number;
-  return {};
-}
-
-/// Cuts the segment at segment_size_. What is cut is first kept aside, appended to what earlier crashes left there.
-base::Result<void> Trail::cut_torn_end(world::File& segment, std::uint64_t size) {
-  std::string aside = recovery_.last_segment;
-  aside.replace(aside.size() - 4, 4, ".torn");
-  TRY(const std::unique_ptr<world::File> torn, disk_.open(aside));
-  for (std::uint64_t at = segment_size_; at < size; at += torn_piece_bytes) {
-    TRY(const std::string piece, segment.read(at, std::min<std::uint64_t>(torn_piece_bytes, size - at)));
-    TRY_VOID(torn->append(piece));
-  }
-  TRY_VOID(torn->sync());
-  TRY_VOID(disk_.sync_directory(options_.directory));
-  TRY_VOID(segment.truncate(segment_size_));
-  recovery_.bytes_dropped = size - segment_size_;
-  return {};
-}
-
-base::Result<void> Trail::begin_segment(std::uint32_t number) {
-  TRY(std::unique_ptr<world::File> file, disk_.open(path(segment_name(number))));
-  std::string bytes;
-  append_header(bytes, number);
-  TRY_VOID(file->append(bytes));
-  TRY_VOID(file->sync());
-  TRY_VOID(disk_.sync_directory(options_.directory));
-  segment_ = std::move(file);
-  segment_number_ = number;
-  segment_size_ = bytes.size();
-  return {};
 }
 
 // ---- appending
@@ -245,14 +116,25 @@ void Trail::run() {
   }
 }
 
-/// Sleeps until something waits. False when the trail stops and nothing does.
+/// Sleeps until something waits, or a broken trail may be tried again. False when the trail stops and nothing
+/// waits.
 bool Trail::sleep() {
   std::unique_lock lock(mutex_);
   Entry* expected = nullptr;
   if (!queue_.compare_exchange_strong(expected, &asleep_, std::memory_order_relaxed)) return true;
-  wake_.wait(lock, [&] { return stop_ || queue_.load(std::memory_order_relaxed) != &asleep_; });
+  const auto woken = [&] { return stop_ || queue_.load(std::memory_order_relaxed) != &asleep_; };
+  const bool mendable = repair_ != Repair::none && repair_ != Repair::impossible;
+  bool time_to_mend = false;
+  if (mendable)
+    time_to_mend = !wake_.wait_for(lock, options_.mend_pause, woken);
+  else
+    wake_.wait(lock, woken);
   expected = &asleep_;
-  return !queue_.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed);
+  const bool nothing_waits = queue_.compare_exchange_strong(expected, nullptr, std::memory_order_relaxed);
+  if (nothing_waits && stop_) return false;
+  lock.unlock();
+  if (time_to_mend) mend();
+  return true;
 }
 
 bool Trail::write_waiting() {
@@ -298,22 +180,32 @@ void Trail::write_and_report(std::span<Entry*> group) {
     groups_.fetch_add(1, std::memory_order_relaxed);
   } else {
     for (Entry* entry : group) entry->failed = true;
-    if (!broken()) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::move(written).error();
-      broken_.store(true, std::memory_order_relaxed);
-    }
+    if (!broken()) break_with(std::move(written).error());
   }
   waiting_.fetch_sub(static_cast<std::uint32_t>(group.size()), std::memory_order_relaxed);
   report_(group);
 }
 
 base::Result<void> Trail::write_group(std::span<Entry*> group) {
-  if (segment_size_ >= options_.segment_bytes) TRY_VOID(begin_segment(segment_number_ + 1));
+  if (segment_size_ >= options_.segment_bytes) {
+    (void)write_index(disk_, options_.directory, segment_number_, index_);
+    repair_ = Repair::begin_next_segment;
+    TRY_VOID(begin_segment(segment_number_ + 1));
+  }
+  const auto group_start = static_cast<std::uint32_t>(segment_size_);
+  SegmentIndex index = index_;
   buffer_.clear();
-  for (const Entry* entry : group) append_frame(buffer_, entry->json, static_cast<std::uint32_t>(segment_size_));
+  for (const Entry* entry : group) {
+    const std::uint64_t offset = segment_size_ + buffer_.size();
+    const std::uint32_t crc = append_frame(buffer_, entry->json, group_start);
+    index.add({.offset = offset, .group_start = group_start, .crc = crc, .record = entry->json});
+  }
+  repair_ = Repair::cut_failed_append;
   TRY_VOID(segment_->append(buffer_));
+  repair_ = Repair::leave_segment;
   TRY_VOID(segment_->sync());
+  repair_ = Repair::none;
+  index_ = index;
   segment_size_ += buffer_.size();
   return {};
 }

@@ -5,8 +5,13 @@
 // writer takes all records that wait, writes them in one append, syncs once (group commit) and reports them durable
 // together. At most one group is in the making at a time: the busier the gateway, the larger the group.
 //
-// After a failed append or sync the trail is broken: every record from then on is refused (Code::unrecordable), for
-// the kernel may have dropped what it took. Reopening reads what is really there.
+// After a failed append or sync the trail is broken: the group's records and all from then on are refused
+// (Code::unrecordable). The writer then mends it and tries again until that succeeds (trail_recovery.cc says how
+// and why that is sound):
+//   - an append failed, say for want of space: the segment is cut back to its durable end;
+//   - a sync failed: the kernel may have dropped what it took and would deny it afterwards, so the file is never
+//     appended to again. It is opened anew, its durable records are verified, and a new segment is begun;
+//   - a durable record is gone: the trail stays broken, for a person has to decide.
 #pragma once
 
 #include <atomic>
@@ -24,6 +29,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "trail/segment_index.h"
 #include "world/clock.h"
 #include "world/disk.h"
 
@@ -57,7 +63,12 @@ struct TrailOptions {
   /// Under load (a group of eight or more) the writer lets records gather this long before the next group. Real
   /// time; it is what a call may wait longer for its last byte.
   std::chrono::microseconds gather{2000};
-  /// False: no writer thread; the owner calls write_waiting(). For simulation, where one seed rebuilds a run.
+  /// A broken trail is tried again after this. Real time.
+  std::chrono::milliseconds mend_pause{1000};
+  /// Called by the writer with a line for the log when the trail breaks, and when it takes records again.
+  std::function<void(const std::string&)> tell = [](const std::string&) {};
+  /// False: no writer thread; the owner calls write_waiting() and mend(). For simulation, where one seed rebuilds a
+  /// run.
   bool writer_thread = true;
 };
 
@@ -81,6 +92,9 @@ class Trail {
   void flush();
   /// Writes and reports what waits, on this thread; false when nothing did. Only without a writer thread.
   bool write_waiting();
+  /// Makes a broken trail take records again if the disk allows it by now; false when it stays broken. Only without
+  /// a writer thread.
+  bool mend();
 
   const Recovery& recovery() const { return recovery_; }
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
@@ -88,6 +102,8 @@ class Trail {
   std::optional<base::Error> failure() const;
   std::uint64_t records_durable() const { return records_durable_.load(std::memory_order_relaxed); }
   std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
+  /// Records that were appended and are neither durable nor refused yet.
+  std::uint32_t records_waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
   struct Flush;
@@ -99,7 +115,14 @@ class Trail {
   base::Result<void> check_closed_segment(std::uint32_t number);
   base::Result<void> recover_last_segment(std::uint32_t number);
   base::Result<void> cut_torn_end(world::File& segment, std::uint64_t size);
+  base::Result<void> keep_aside(world::File& segment, std::uint64_t size);
   base::Result<void> begin_segment(std::uint32_t number);
+
+  base::Result<void> repair();
+  base::Result<void> cut_failed_append();
+  base::Result<void> leave_doubted_segment();
+  base::Result<void> verify_durable(world::File& segment, std::uint64_t size);
+  void break_with(base::Error error);
 
   void push(Entry* entry);
   void run();
@@ -117,8 +140,12 @@ class Trail {
   // The writer's own.
   std::unique_ptr<world::File> segment_;
   std::uint32_t segment_number_ = 0;
-  std::uint64_t segment_size_ = 0;
+  std::uint64_t segment_size_ = 0;  // up to its durable end
+  SegmentIndex index_;              // of the durable records
   std::string buffer_;
+  /// What has to be done before the next group, after something failed.
+  enum class Repair : std::uint8_t { none, begin_next_segment, cut_failed_append, leave_segment, impossible };
+  Repair repair_ = Repair::none;
   std::vector<Entry*> batch_;
   std::vector<Flush*> flushes_;
 

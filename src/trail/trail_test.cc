@@ -2,10 +2,13 @@
 // The trail on a disk in memory; power loss is in sim/trail_crash_test.cc.
 #include "trail/trail.h"
 
+#include <algorithm>
 #include <deque>
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "sim/crash_disk.h"
+#include "trail/check.h"
 #include "trail/lookup.h"
 #include "trail/segment.h"
 
@@ -122,11 +125,14 @@ TEST(Trail, BeginsANewSegmentWhenOneIsFull) {
   sim::CrashDisk disk(1);
   fill(disk, 40, 300);
   const auto names = *disk.list(directory);
-  EXPECT_GT(names.size(), 3u);
+  const auto segments = std::ranges::count_if(names, [](const auto& name) { return name.ends_with(".seg"); });
+  const auto indexes = std::ranges::count_if(names, [](const auto& name) { return name.ends_with(".idx"); });
+  EXPECT_GT(segments, 3);
+  EXPECT_EQ(indexes, segments - 1) << "each closed one has its index";
   Log log(disk);
   ASSERT_TRUE(log.open());
   EXPECT_EQ(log.trail().recovery().records, 40u);
-  EXPECT_EQ(log.trail().recovery().segments, names.size());
+  EXPECT_EQ(log.trail().recovery().segments, static_cast<std::uint64_t>(segments));
 }
 
 TEST(Trail, RefusesAnEmptyRecordATooLongOneAndTooMany) {
@@ -157,7 +163,7 @@ TEST(Trail, HasOneOwner) {
   EXPECT_TRUE(second.open());
 }
 
-TEST(Trail, IsBrokenForGoodAfterAFailedSyncAndSaysWhy) {
+TEST(Trail, IsBrokenAfterAFailedSyncAndSaysWhy) {
   sim::CrashDisk disk(1);
   Log log(disk, {.writer_thread = false});
   ASSERT_TRUE(log.open());
@@ -237,16 +243,168 @@ TEST(Trail, FinishesTheBirthOfASegmentThatACrashInterrupted) {
     sim::CrashDisk disk(1);
     std::string header;
     append_header(header, 1);
-    disk.put(first_segment, header.substr(0, size));
+    const std::string part = header.substr(0, size);
+    disk.put(first_segment, part);
     Log log(disk);
     ASSERT_TRUE(log.open()) << size;
-    EXPECT_EQ(log.trail().recovery().bytes_dropped, size);
+    EXPECT_EQ(log.trail().recovery().bytes_dropped, part.find_last_not_of('\0') + 1);
     ASSERT_TRUE(log.append(record(0)));
     log.trail().flush();
     log.close();
     EXPECT_EQ(scanned(disk), std::vector<std::string>{record(0)});
     ASSERT_TRUE(log.open());
   }
+}
+
+TEST(Trail, TakesZerosToTheEndForReservedSpaceAndDropsNothing) {
+  for (const std::size_t zeros : {1u, 11u, 4096u, 3u << 20}) {
+    sim::CrashDisk disk(1);
+    fill(disk, 3);
+    const std::string whole = *disk.content(first_segment);
+    disk.put(first_segment, whole + std::string(zeros, '\0'));
+    Log log(disk);
+    ASSERT_TRUE(log.open()) << zeros;
+    EXPECT_EQ(log.trail().recovery().records, 3u);
+    EXPECT_EQ(log.trail().recovery().bytes_dropped, 0u);
+    EXPECT_EQ(disk.content(first_segment), whole);
+    EXPECT_FALSE(disk.content("data/trail/trail-00000001.torn"));
+    ASSERT_TRUE(log.append(record(3)));
+    log.trail().flush();
+    EXPECT_EQ(scanned(disk).size(), 4u);
+  }
+}
+
+TEST(Trail, KeepsAsideWhatIsTornInReservedSpaceButNotTheSpace) {
+  sim::CrashDisk disk(1);
+  fill(disk, 3);
+  const std::string whole = *disk.content(first_segment);
+  disk.put(first_segment, whole + std::string(100, '\0') + "torn" + std::string(2 << 20, '\0'));
+  Log log(disk);
+  ASSERT_TRUE(log.open());
+  EXPECT_EQ(log.trail().recovery().bytes_dropped, 104u);
+  EXPECT_EQ(disk.content("data/trail/trail-00000001.torn"), std::string(100, '\0') + "torn");
+  EXPECT_EQ(disk.content(first_segment), whole);
+}
+
+TEST(Trail, RefusesZerosWithALaterGroupBehindThem) {
+  sim::CrashDisk disk(1);
+  fill(disk, 3);
+  std::string content = *disk.content(first_segment);
+  const std::size_t second = header_bytes + frame_head_bytes + record(0).size();
+  content.replace(second, frame_head_bytes + record(1).size(), frame_head_bytes + record(1).size(), '\0');
+  disk.put(first_segment, content + std::string(4096, '\0'));
+  Log log(disk);
+  EXPECT_EQ(log.open().error().code, base::Code::corrupt);
+  EXPECT_FALSE(scan(disk, directory, [](std::string_view) { return true; }));
+}
+
+TEST(Trail, FinishesTheBirthOfASegmentWhoseSpaceWasReserved) {
+  for (std::size_t size = 0; size < header_bytes; ++size) {
+    sim::CrashDisk disk(1);
+    std::string header;
+    append_header(header, 1);
+    disk.put(first_segment, header.substr(0, size) + std::string(4096, '\0'));
+    Log log(disk);
+    ASSERT_TRUE(log.open()) << size;
+    ASSERT_TRUE(log.append(record(0)));
+    log.trail().flush();
+    log.close();
+    EXPECT_EQ(scanned(disk), std::vector<std::string>{record(0)});
+  }
+}
+
+TEST(Trail, WritesAMissingOrDamagedIndexAnewAndReadsTheSegmentInstead) {
+  sim::CrashDisk disk(1);
+  fill(disk, 40, 300);
+  const char path[] = "data/trail/trail-00000002.idx";
+  const std::string good = *disk.content(path);
+  for (const std::string& bad : {std::string{}, good.substr(1), std::string(good.size(), 'x'),
+                                 *disk.content("data/trail/trail-00000003.idx")}) {
+    disk.put(path, bad);
+    Log log(disk);
+    ASSERT_TRUE(log.open());
+    EXPECT_EQ(log.trail().recovery().records, 40u);
+    EXPECT_EQ(disk.content(path), good);
+  }
+  ASSERT_TRUE(disk.remove(path));
+  Log log(disk);
+  ASSERT_TRUE(log.open());
+  EXPECT_EQ(disk.content(path), good);
+}
+
+TEST(Trail, RefusesASegmentOfALaterFormatAndTouchesNothing) {
+  for (const char* path : {first_segment, "data/trail/trail-00000002.seg"}) {
+    sim::CrashDisk disk(1);
+    fill(disk, 7, 100);
+    std::string content = *disk.content(path);
+    const std::uint8_t version[4] = {0, 0, 0, 9};
+    content.replace(8, 4, base::as_text(version));
+    std::uint8_t crc[4];
+    base::put_be32(crc, crc32c(content.substr(0, 16)));
+    content.replace(16, 4, base::as_text(crc));
+    disk.put(path, content);
+    Log log(disk);
+    const auto opened = log.open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, base::Code::disk);
+    EXPECT_NE(opened.error().message.find(std::string(path) + ": this is format version 9, and 1 is the newest"),
+              std::string::npos)
+        << opened.error().message;
+    EXPECT_EQ(disk.content(path), content);
+  }
+}
+
+TEST(CheckFiles, FindsWhatAStartBelievesAndNamesIt) {
+  sim::CrashDisk disk(1);
+  fill(disk, 40, 300);
+  const auto flaws = [&] {
+    std::string all;
+    for (const SegmentReport& report : *check_files(disk, directory)) all += report.flaw;
+    return all;
+  };
+  EXPECT_EQ(flaws(), "");
+  std::uint64_t records = 0;
+  for (const SegmentReport& report : *check_files(disk, directory)) records += report.content.records;
+  EXPECT_EQ(records, 40u);
+
+  // A byte in the middle of a closed segment: a start with indexes does not read it.
+  const std::string good = *disk.content(first_segment);
+  std::string bad = good;
+  bad[header_bytes + frame_head_bytes + 2] ^= 1;
+  disk.put(first_segment, bad);
+  {
+    Log log(disk);
+    EXPECT_TRUE(log.open());
+  }
+  EXPECT_NE(flaws().find(std::string(first_segment) + ": damaged at offset 20"), std::string::npos) << flaws();
+  disk.put(first_segment, good);
+
+  // An index that says other than its segment, with a sound CRC.
+  SegmentIndex lying = *parse_index(*disk.content("data/trail/trail-00000001.idx"), 1);
+  ++lying.records;
+  ASSERT_TRUE(write_index(disk, directory, 1, lying));
+  EXPECT_NE(flaws().find("trail-00000001.idx: says other than its segment"), std::string::npos) << flaws();
+  ASSERT_TRUE(disk.remove("data/trail/trail-00000001.idx"));
+  EXPECT_EQ(flaws(), "");
+
+  ASSERT_TRUE(disk.remove("data/trail/trail-00000003.seg"));
+  EXPECT_NE(flaws().find("trail-00000003.seg"), std::string::npos);
+  disk.put("data/trail/trail-00000003.seg", "not a segment, and long enough");
+  EXPECT_NE(flaws().find("trail-00000003.seg: damaged at offset 0"), std::string::npos);
+}
+
+TEST(CheckFiles, FindsARecordThatIsNotJson) {
+  sim::CrashDisk disk(1);
+  Log log(disk, {.writer_thread = false});
+  ASSERT_TRUE(log.open());
+  ASSERT_TRUE(log.append("{}"));
+  ASSERT_TRUE(log.append("{"));
+  log.close();
+  const auto reports = *check_files(disk, directory);
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_NE(reports[0].flaw.find("damaged at offset 34: the record is not JSON"), std::string::npos)
+      << reports[0].flaw;
+  EXPECT_EQ(reports[0].content.records, 1u);
 }
 
 TEST(Trail, RefusesDamageThatNoCrashCanCause) {
