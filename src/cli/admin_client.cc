@@ -49,6 +49,11 @@ Result<Where> read_url(std::string_view url) {
 
 }  // namespace
 
+std::string default_data_dir() {
+  const std::string named = environment("PORTOLAN_DATA_DIR");
+  return named.empty() ? "portolan-data" : named;
+}
+
 void AdminClient::add_options(CLI::App& command) {
   command.add_option("--admin", url_,
                      "Admin port of the gateway, http://HOST:PORT (default: $PORTOLAN_ADMIN, else what "
@@ -58,8 +63,7 @@ void AdminClient::add_options(CLI::App& command) {
 
 Result<AdminClient::Answer> AdminClient::ask(std::string_view method, std::string_view path, std::string_view body,
                                              std::chrono::seconds within) const {
-  std::string data_dir = environment("PORTOLAN_DATA_DIR");
-  if (data_dir.empty()) data_dir = "portolan-data";
+  const std::string data_dir = default_data_dir();
   std::string url = !url_.empty() ? url_ : environment("PORTOLAN_ADMIN");
   if (url.empty()) url = first_line(data_dir + "/admin.url");
   if (url.empty())

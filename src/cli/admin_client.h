@@ -11,6 +11,9 @@
 
 namespace portolan::cli {
 
+/// $PORTOLAN_DATA_DIR, else "portolan-data".
+std::string default_data_dir();
+
 /// Where the gateway is: --admin and --admin-key, else PORTOLAN_ADMIN and PORTOLAN_ADMIN_KEY, else what a gateway
 /// left in PORTOLAN_DATA_DIR (default ./portolan-data): admin.url and admin.key.
 class AdminClient {

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/demo.h"
 #include "cli/running_gateway.h"
+#include "data/directory.h"
 #include "world/disk.h"
 
 namespace portolan::cli {
@@ -42,7 +43,8 @@ int run(const RunOptions& options) {
   if (!sandbox) return report(sandbox.error());
 
   const auto disk = world::real_disk();
-  if (const auto made = disk->make_directory(options.demo.data_dir); !made) return report(made.error());
+  if (const auto ready = data::prepare_directory(*disk, options.demo.data_dir); !ready)
+    return report(ready.error());
   const auto key = control::admin_key(options.demo.data_dir);
   if (!key) return report(key.error());
   control::AdminServer admin;

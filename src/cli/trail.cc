@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// portolan trail lookup: what happened, newest first.
+// portolan trail: look records up, newest first; read every byte of the files.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "cli/admin_client.h"
 #include "cli/command.h"
+#include "data/directory.h"
+#include "trail/check.h"
 #include "trail/lookup.h"
 
 namespace portolan::cli {
@@ -66,6 +68,7 @@ base::Result<std::vector<std::string>> find(const Options& options) {
   TRY(const trail::Filter filter, filter_of(options));
   if (!options.data_dir.empty()) {
     const auto disk = world::real_disk();
+    TRY_VOID(data::expect_readable(*disk, options.data_dir));
     return trail::lookup(*disk, options.data_dir + "/trail", filter);
   }
   TRY(const std::string lines, options.admin.expect("GET", query_of(options)));
@@ -99,12 +102,61 @@ void print_table(const std::vector<std::string>& records) {
   }
 }
 
+base::Result<std::vector<trail::SegmentReport>> check(const std::string& data_dir) {
+  const auto disk = world::real_disk();
+  TRY_VOID(data::expect_readable(*disk, data_dir));
+  return trail::check_files(*disk, data_dir + "/trail");
+}
+
+int print_check(const std::vector<trail::SegmentReport>& reports, bool as_json) {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  std::size_t flaws = 0;
+  for (const trail::SegmentReport& report : reports) {
+    records += report.content.records;
+    bytes += report.content.segment_bytes;
+    if (as_json)
+      fmt::print("{}\n", nlohmann::ordered_json{{"segment", report.path},
+                                                {"records", report.content.records},
+                                                {"bytes", report.content.segment_bytes},
+                                                {"sound", report.flaw.empty()},
+                                                {"flaw", report.flaw}}
+                             .dump());
+    if (report.flaw.empty()) continue;
+    ++flaws;
+    if (!as_json) fmt::print("{}\n", report.flaw);
+  }
+  if (!as_json)
+    fmt::print("{} records in {} segments, {} bytes read: {}\n", records, reports.size(), bytes,
+               flaws == 0 ? "sound" : fmt::format("{} not sound", flaws));
+  return flaws == 0 ? Exit::done : Exit::finding;
+}
+
+void add_check_command(CLI::App& trail, int& exit_code) {
+  struct CheckOptions {
+    std::string data_dir = default_data_dir();
+    bool json = false;
+  };
+  auto options = std::make_shared<CheckOptions>();
+  CLI::App* command = trail.add_subcommand("check", "Read every byte of the files and tell what is damaged");
+  command->footer(
+      "Reads the files themselves, whether a gateway is writing them or not.\n\n"
+      "Example:\n  portolan trail check --data-dir /var/lib/portolan");
+  command->add_option("--data-dir", options->data_dir, "The gateway's data directory")->capture_default_str();
+  command->add_flag("--json", options->json, "One line for each segment");
+  command->callback([options, &exit_code] {
+    const auto reports = check(options->data_dir);
+    exit_code = reports ? print_check(*reports, options->json) : report(reports.error());
+  });
+}
+
 }  // namespace
 
 void add_trail(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* trail = app.add_subcommand("trail", "The audit trail");
   trail->require_subcommand(1);
+  add_check_command(*trail, exit_code);
   CLI::App* command = trail->add_subcommand("lookup", "Find records, newest first");
   command->footer(
       "Examples:\n  portolan trail lookup --limit 10\n  portolan trail lookup --region eu-west-1 --from "
