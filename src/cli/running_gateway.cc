@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "cli/command.h"
+#include "data/directory.h"
 #include "trail/lookup.h"
 #include "wire/target.h"
 
@@ -90,11 +91,6 @@ AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminR
   return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines)};
 }
 
-void log_broken_trail(const base::Error& why) {
-  log("the trail is broken, and every call is refused from now on: " + why.message +
-      ". Repair the disk, then start the gateway again: it reads what is really there");
-}
-
 }  // namespace
 
 void block_signals() {
@@ -120,10 +116,11 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   running->address_ = config.listen.address;
   running->admin_address_ = config.admin.address;
   const std::uint16_t admin_port = config.admin.port;
-  TRY_VOID(running->disk_->make_directory(config.data_dir));
+  TRY(const std::string migrated, data::prepare_directory(*running->disk_, config.data_dir));
+  if (!migrated.empty()) log(migrated);
   TRY(running->admin_key_, control::admin_key(config.data_dir));
-  TRY(running->gateway_,
-      gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed(), log_broken_trail));
+  TRY(running->gateway_, gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed(),
+                                                 [](const std::string& line) { log(line); }));
   running->mount_routes();
   if (mount) mount(running->admin_);
   TRY_VOID(running->admin_.start(

@@ -421,8 +421,8 @@ TEST(Conversation, WithABrokenTrailAWholeAnswerIsWithheld) {
   talk.disk.disk().set_faults({.sync_error_at = talk.disk.disk().operations() + 1});
   const Answer answer = talk.ask(post("/model/" + std::string(sonnet) + "/invoke",
                                       R"({"max_tokens":9,"messages":[{"role":"user","content":"Say hello."}]})"));
-  EXPECT_EQ(answer.status, 500);
-  EXPECT_EQ(answer.field("x-amzn-errortype"), "InternalServerException");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.field("x-amzn-errortype"), "ServiceUnavailableException");
   EXPECT_THAT(answer.message(), HasSubstr("could not be recorded"));
   EXPECT_THAT(answer.body, Not(HasSubstr("content")));
   EXPECT_EQ(answer.field("x-amzn-bedrock-output-token-count"), "");
@@ -437,15 +437,15 @@ TEST(Conversation, WithABrokenTrailAStreamEndsWithTheTypedError) {
   ASSERT_EQ(frames.size(), 5u);
   EXPECT_EQ(frames[3].type, "messageStop");
   EXPECT_EQ(frames[4].message_type, "exception");
-  EXPECT_EQ(frames[4].type, "internalServerException");
+  EXPECT_EQ(frames[4].type, "serviceUnavailableException");
 }
 
 TEST(Conversation, ABrokenTrailRefusesEveryLaterCall) {
   Conversation talk;
   talk.region("us-east-1", {replies(200, converse_reply("Hello."))});
-  talk.disk.disk().set_faults({.sync_error_at = talk.disk.disk().operations() + 1});
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(talk.ask(converse()).status, 500);
-  EXPECT_EQ(talk.ask(get("/v1/models")).status, 500);
+  talk.disk.disk().set_faults({.bytes_max = 1});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(talk.ask(converse()).status, 503);
+  EXPECT_EQ(talk.ask(get("/v1/models")).status, 503);
 }
 
 // The judges say no.

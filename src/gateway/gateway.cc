@@ -10,7 +10,7 @@ using base::Result;
 namespace asio = world::asio;
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
-                                                std::uint64_t seed, Recorder::Broken on_broken_trail) {
+                                                std::uint64_t seed, std::function<void(const std::string&)> tell) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock)};
   auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_);
   const config::Config& settings = snapshot->config;
@@ -33,9 +33,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
     TRY_VOID(gateway->cores_.back()->pools.set_endpoints(settings.endpoints));
     woken.push_back(&gateway->cores_.back()->reactor);
   }
-  trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail"};
-  TRY(gateway->recorder_,
-      Recorder::open(std::move(trail_options), disk, std::move(woken), std::move(on_broken_trail)));
+  trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail", .tell = std::move(tell)};
+  TRY(gateway->recorder_, Recorder::open(std::move(trail_options), disk, std::move(woken)));
 
   gateway->port_ = settings.listen.port;
   gateway->tls_port_ = settings.listen.tls ? settings.listen.tls->port : 0;
@@ -140,6 +139,10 @@ void Gateway::add_gauges() {
                  .labels = "",
                  .value = [&trail] { return static_cast<double>(trail.groups()); },
                  .counter = true});
+  metrics_->add({.name = "portolan_trail_records_waiting",
+                 .help = "Records that wait for the disk now, each holding the end of an answer.",
+                 .labels = "",
+                 .value = [&trail] { return static_cast<double>(trail.records_waiting()); }});
   metrics_->add({.name = "portolan_trail_broken",
                  .help = "1 when the trail refuses records and calls fail.",
                  .labels = "",

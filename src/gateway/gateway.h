@@ -43,10 +43,10 @@ struct Explanation {
 class Gateway {
  public:
   /// Code::config_invalid (an address in use, a certificate that cannot be read), Code::disk, Code::corrupt
-  /// (trail). `on_broken_trail` is called once should the trail break (Recorder::open).
+  /// (trail). `tell` gets a line for the log when the trail breaks or is mended; on any thread.
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
                                                       world::Disk& disk, std::uint64_t seed,
-                                                      Recorder::Broken on_broken_trail = {});
+                                                      std::function<void(const std::string&)> tell);
   ~Gateway();
 
   std::uint16_t port() const { return port_; }

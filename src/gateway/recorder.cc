@@ -7,8 +7,8 @@ using base::Code;
 using base::Result;
 
 Result<std::unique_ptr<Recorder>> Recorder::open(trail::TrailOptions options, world::Disk& disk,
-                                                 std::vector<world::Reactor*> reactors, Broken on_broken) {
-  std::unique_ptr<Recorder> recorder{new Recorder(std::move(reactors), std::move(on_broken))};
+                                                 std::vector<world::Reactor*> reactors) {
+  std::unique_ptr<Recorder> recorder{new Recorder(std::move(reactors))};
   TRY(recorder->trail_,
       trail::Trail::open(std::move(options), disk,
                          [recorder = recorder.get()](std::span<trail::Entry*> group) { recorder->report(group); }));
@@ -36,9 +36,6 @@ world::Task<Result<void>> Recorder::durable(std::string json, std::uint32_t reac
 }
 
 void Recorder::report(std::span<trail::Entry*> group) {
-  if (group.front()->failed && on_broken_)
-    std::exchange(on_broken_,
-                  {})(trail_->failure().value_or(base::error(Code::unrecordable, "the reason is unknown")));
   for (std::uint32_t reactor = 0; reactor < reactors_.size(); ++reactor) {
     std::vector<Waiting*> woken;
     for (trail::Entry* entry : group)

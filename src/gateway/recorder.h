@@ -16,12 +16,9 @@ namespace portolan::gateway {
 
 class Recorder {
  public:
-  using Broken = std::function<void(const base::Error& why)>;
-
-  /// `reactors` are woken; they outlive the recorder, and keep running until flush() returned. `on_broken` (may be
-  /// empty) is called once, on the trail's writer thread, when the trail breaks: before any call is told.
+  /// `reactors` are woken; they outlive the recorder, and keep running until flush() returned.
   static base::Result<std::unique_ptr<Recorder>> open(trail::TrailOptions options, world::Disk& disk,
-                                                      std::vector<world::Reactor*> reactors, Broken on_broken = {});
+                                                      std::vector<world::Reactor*> reactors);
 
   /// Returns when `json` is durable, or Code::unrecordable. Called on the reactor `reactor`.
   world::Task<base::Result<void>> durable(std::string json, std::uint32_t reactor);
@@ -34,12 +31,10 @@ class Recorder {
     trail::Entry entry;
     std::move_only_function<void()> resume;
   };
-  Recorder(std::vector<world::Reactor*> reactors, Broken on_broken)
-      : reactors_(std::move(reactors)), on_broken_(std::move(on_broken)) {}
+  explicit Recorder(std::vector<world::Reactor*> reactors) : reactors_(std::move(reactors)) {}
   void report(std::span<trail::Entry*> group);
 
   std::vector<world::Reactor*> reactors_;
-  Broken on_broken_;  // empty once it was called
   std::unique_ptr<trail::Trail> trail_;
 };
 

@@ -20,7 +20,12 @@ constexpr mode_t directory_mode = 0700;
 
 std::unexpected<base::Error> failed(std::string_view what, const std::string& path) {
   const int reason = errno;
-  return base::fail(base::Code::disk, fmt::format("{}: cannot {}: {}", path, what, std::strerror(reason)));
+  const std::string_view repair = reason == EROFS
+                                      ? "; the data directory must be on a file system that can be written"
+                                  : reason == ENOSPC ? "; make room"
+                                                     : "";
+  return base::fail(base::Code::disk,
+                    fmt::format("{}: cannot {}: {}{}", path, what, std::strerror(reason), repair));
 }
 
 template <class Call>
