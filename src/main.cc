@@ -45,6 +45,8 @@ int main(int argc, char** argv) {
   add_trail(app, exit_code);
   add_sandbox(app, exit_code);
   add_load(app, exit_code);
+  add_backup(app, exit_code);
+  add_restore(app, exit_code);
   add_completion(app, exit_code);
   add_manual(app, exit_code);
   if (const std::string stranger = unknown_command(app, argc, argv); !stranger.empty())

@@ -29,6 +29,8 @@ void add_explain(CLI::App& app, int& exit_code);
 void add_trail(CLI::App& app, int& exit_code);
 void add_sandbox(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
+void add_backup(CLI::App& app, int& exit_code);
+void add_restore(CLI::App& app, int& exit_code);
 /// These two tell of all commands and options that `app` has by the time they run.
 void add_completion(CLI::App& app, int& exit_code);
 void add_manual(CLI::App& app, int& exit_code);

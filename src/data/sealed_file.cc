@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "data/sealed_file.h"
+
+#include <algorithm>
+#include <openssl/evp.h>
+
+#include "base/bytes.h"
+#include "trail/segment.h"
+
+namespace portolan::data {
+namespace {
+
+constexpr std::string_view magic = "PORTOBAK";
+constexpr std::size_t header_size = 8 + 4 + 4 + 16;
+constexpr std::size_t chunk_bytes = 1 << 20;
+constexpr std::size_t tag_bytes = 16;
+// A header that asks for more would take gigabytes before the first byte is authenticated.
+constexpr std::uint32_t log2_n_max = 18;
+
+std::string header_of(std::uint32_t log2_n, const Salt& salt) {
+  std::string header{magic};
+  for (const std::uint32_t value : {sealed_format_version, log2_n}) {
+    std::uint8_t bytes[4];
+    base::put_be32(bytes, value);
+    header += base::as_text(bytes);
+  }
+  header += base::as_text(salt);
+  return header;
+}
+
+unsigned char* writable(std::string& text, std::size_t at = 0) {
+  return reinterpret_cast<unsigned char*>(text.data()) + at;
+}
+const unsigned char* readable(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+}  // namespace
+
+/// AES-256-GCM over the chunks of one file, in order.
+class ChunkCipher {
+ public:
+  static base::Result<std::unique_ptr<ChunkCipher>> make(std::string header, const base::Secret& passphrase,
+                                                         std::uint32_t log2_n, const Salt& salt) {
+    std::string key(32, '\0');
+    const std::string_view words = passphrase.reveal();
+    const bool derived =
+        EVP_PBE_scrypt(words.data(), words.size(), salt.data(), salt.size(), std::uint64_t{1} << log2_n, 8, 1,
+                       std::uint64_t{1} << (log2_n + 11), writable(key), key.size()) == 1;
+    std::unique_ptr<ChunkCipher> cipher{new ChunkCipher(std::move(header), base::Secret::taken_from(key))};
+    if (!derived || !cipher->context_) return base::fail(base::Code::internal, "scrypt failed");
+    return cipher;
+  }
+
+  /// Ciphertext and tag.
+  base::Result<std::string> seal(std::string_view text, bool last) {
+    std::string out(text.size() + tag_bytes, '\0');
+    int written = 0;
+    if (!begin(1, last) ||
+        EVP_CipherUpdate(context_.get(), writable(out), &written, readable(text), static_cast<int>(text.size())) !=
+            1 ||
+        EVP_CipherFinal_ex(context_.get(), writable(out, text.size()), &written) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, tag_bytes, writable(out, text.size())) != 1)
+      return base::fail(base::Code::internal, "AES-256-GCM failed");
+    ++chunk_;
+    return out;
+  }
+
+  /// False when it was not sealed so. `text` is then not to be looked at.
+  bool open(std::string sealed, bool last, std::string& text) {
+    if (sealed.size() < tag_bytes) return false;
+    const std::size_t size = sealed.size() - tag_bytes;
+    text.resize(size);
+    int written = 0;
+    std::uint8_t none = 0;
+    const bool sound =
+        begin(0, last) &&
+        EVP_CipherUpdate(context_.get(), size == 0 ? &none : writable(text), &written, readable(sealed),
+                         static_cast<int>(size)) == 1 &&
+        EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, writable(sealed, size)) == 1 &&
+        EVP_CipherFinal_ex(context_.get(), &none, &written) == 1;
+    ++chunk_;
+    return sound;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+  };
+
+  ChunkCipher(std::string header, base::Secret key)
+      : header_(std::move(header)), key_(std::move(key)), context_(EVP_CIPHER_CTX_new()) {}
+
+  bool begin(int encrypt, bool last) {
+    std::uint8_t nonce[12] = {};
+    base::put_be32(nonce + 7, chunk_);
+    nonce[11] = last ? 1 : 0;
+    int written = 0;
+    return EVP_CipherInit_ex(context_.get(), EVP_aes_256_gcm(), nullptr, readable(key_.reveal()), nonce, encrypt) ==
+               1 &&
+           EVP_CipherUpdate(context_.get(), nullptr, &written, readable(header_),
+                            static_cast<int>(header_.size())) == 1;
+  }
+
+  std::string header_;
+  base::Secret key_;
+  std::unique_ptr<EVP_CIPHER_CTX, Free> context_;
+  std::uint32_t chunk_ = 0;  // 2^32 of them are 4 PiB
+};
+
+SealedWriter::~SealedWriter() = default;
+SealedReader::~SealedReader() = default;
+
+base::Result<std::unique_ptr<SealedWriter>> SealedWriter::create(world::Disk& disk, std::string path,
+                                                                 const base::Secret& passphrase, const Salt& salt,
+                                                                 std::uint32_t log2_n) {
+  std::unique_ptr<SealedWriter> writer{new SealedWriter};
+  TRY(writer->file_, disk.open(path));
+  TRY_VOID(writer->file_->truncate(0));
+  std::string header = header_of(log2_n, salt);
+  TRY_VOID(writer->file_->append(header));
+  TRY(writer->cipher_, ChunkCipher::make(std::move(header), passphrase, log2_n, salt));
+  return writer;
+}
+
+base::Result<void> SealedWriter::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    // Written only when more comes: which chunk is the last is known then.
+    if (text_.size() == chunk_bytes) TRY_VOID(write_chunk(false));
+    const std::size_t piece = std::min(bytes.size(), chunk_bytes - text_.size());
+    text_ += bytes.substr(0, piece);
+    bytes.remove_prefix(piece);
+  }
+  return {};
+}
+
+base::Result<void> SealedWriter::write_chunk(bool last) {
+  TRY(const std::string sealed, cipher_->seal(text_, last));
+  text_.clear();
+  return file_->append(sealed);
+}
+
+base::Result<void> SealedWriter::finish() {
+  TRY_VOID(write_chunk(true));
+  return file_->sync();
+}
+
+base::Error SealedReader::refusal() const {
+  return base::error(base::Code::corrupt,
+                     path_ +
+                         ": does not open: the key is not the one that it was made with, or the file was damaged "
+                         "or cut; try the right key, or another backup");
+}
+
+base::Result<std::unique_ptr<SealedReader>> SealedReader::open(world::Disk& disk, std::string path,
+                                                               const base::Secret& passphrase) {
+  std::unique_ptr<SealedReader> reader{new SealedReader};
+  reader->path_ = std::move(path);
+  TRY(reader->file_, disk.open_existing(reader->path_));
+  TRY(reader->size_, reader->file_->size());
+  TRY(std::string header, reader->file_->read(0, header_size));
+  if (header.size() != header_size || !header.starts_with(magic))
+    return base::fail(base::Code::corrupt, reader->path_ + ": is not a backup of Portolan");
+  const std::uint32_t version = base::get_be32(base::as_bytes(header).data() + 8);
+  if (version > sealed_format_version)
+    return base::fail(trail::newer_format(reader->path_, version, sealed_format_version));
+  const std::uint32_t log2_n = base::get_be32(base::as_bytes(header).data() + 12);
+  if (version == 0 || log2_n == 0 || log2_n > log2_n_max) return base::fail(reader->refusal());
+  Salt salt;
+  std::ranges::copy(base::as_bytes(header).subspan(16), salt.begin());
+  reader->offset_ = header_size;
+  TRY(reader->cipher_, ChunkCipher::make(std::move(header), passphrase, log2_n, salt));
+  return reader;
+}
+
+base::Result<void> SealedReader::read_chunk() {
+  if (last_read_) return base::fail(refusal());
+  constexpr std::size_t sealed_bytes = chunk_bytes + tag_bytes;
+  TRY(std::string sealed, file_->read(offset_, sealed_bytes));
+  offset_ += sealed.size();
+  last_read_ = offset_ == size_;
+  std::string text;
+  if (!cipher_->open(std::move(sealed), last_read_, text)) return base::fail(refusal());
+  text_.erase(0, taken_);
+  taken_ = 0;
+  text_ += text;
+  return {};
+}
+
+base::Result<std::string_view> SealedReader::read(std::size_t size) {
+  while (text_.size() - taken_ < size) TRY_VOID(read_chunk());
+  const std::string_view bytes = std::string_view{text_}.substr(taken_, size);
+  taken_ += size;
+  return bytes;
+}
+
+base::Result<bool> SealedReader::at_end() {
+  while (taken_ == text_.size() && !last_read_) TRY_VOID(read_chunk());
+  return taken_ == text_.size();
+}
+
+}  // namespace portolan::data
