@@ -124,7 +124,8 @@ backend region
   return { pid: child.pid, port };
 }
 
-export async function gateway(upstream, keys, wrapper = []) {
+/** `more`: { batch, tenants } makes the benchmark's tenant one of the batch class and adds others. */
+export async function gateway(upstream, keys, wrapper = [], more = {}) {
   const port = await freePort();
   const adminPort = await freePort();
   const folder = path.join(directory, `gateway-${port}`);
@@ -141,7 +142,8 @@ account: {name: bench, account_id: "999900001111", access_key_id: ${keys.id}, se
 regions:
   ${region}: {endpoint: "http://${upstream}"}
 tenants:
-  - name: bench
+${more.tenants ?? ""}  - name: bench
+    class: ${more.batch ? "batch" : "standard"}
     account_id: "111122223333"
     quota: {requests_per_minute: 1000000000, tokens_per_minute: 1000000000000}
     keys: [{name: bench, access_key_id: ${keys.id}, secret_access_key: ${keys.secret}}, {name: bot, api_key_sha256: ${keys.apiKeySha256}}]

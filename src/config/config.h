@@ -103,6 +103,7 @@ struct Tenant {
   std::vector<std::string> regions;       // empty: every Region; else destinations are narrowed to these
   std::uint64_t requests_per_minute = 0;  // 0: unlimited
   std::uint64_t tokens_per_minute = 0;    // 0: unlimited
+  std::string call_class = "standard";    // domain::CallClass
   std::vector<Key> keys;
 };
 

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "domain/call.h"
+
 namespace portolan::config {
 namespace {
 
@@ -115,6 +117,11 @@ const Format profile_glob{.type = "profile glob",
                           .allowed = "a profile id, or a glob with * and ? such as us.*",
                           .pattern = "^[A-Za-z0-9._:*?-]{1,128}$",
                           .accepts = [](std::string_view text) { return is_made_of(text, "._:-*?", 1, 128); }};
+
+const Format class_name{.type = "class",
+                        .allowed = "batch, standard or critical",
+                        .pattern = "^(batch|standard|critical)$",
+                        .accepts = [](std::string_view text) { return domain::call_class(text).has_value(); }};
 
 std::optional<std::int64_t> parse_whole(std::string_view text) {
   std::int64_t value = 0;

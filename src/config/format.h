@@ -37,6 +37,7 @@ extern const Format region_name;
 extern const Format model_id;
 extern const Format profile_id;
 extern const Format profile_glob;
+extern const Format class_name;
 
 /// "32KiB", "25MB" or a plain number of bytes.
 std::optional<std::int64_t> parse_size(std::string_view text);

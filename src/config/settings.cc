@@ -158,6 +158,8 @@ Section<Tenant> tenant() {
                "Profiles that it may call; every profile when absent.");
   tenant.texts("regions", &Tenant::regions, region_name, region_count,
                "Regions that may serve it; every Region when absent.");
+  tenant.text("class", &Tenant::call_class, class_name,
+              "When the gateway is overloaded, batch calls are refused first, critical ones last.");
   tenant.group("quota", quota, "What it may use.");
   tenant.sections("keys", &Tenant::keys, key(), {1, entries_max}, "Its credentials.");
   return tenant;

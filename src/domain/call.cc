@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "domain/call.h"
 
+#include <algorithm>
 namespace portolan::domain {
 
 std::string_view name(Stage stage) {
   constexpr std::array<std::string_view, stage_count> names{
       "receive", "identify", "understand", "permit", "reserve", "plan", "attempt", "settle", "record"};
   return names[static_cast<std::size_t>(stage)];
+}
+
+namespace {
+constexpr std::array<std::string_view, 3> call_classes{"batch", "standard", "critical"};
+}
+
+std::string_view name(CallClass call_class) {
+  return call_classes[static_cast<std::size_t>(call_class)];
+}
+
+std::optional<CallClass> call_class(std::string_view name) {
+  const auto found = std::ranges::find(call_classes, name);
+  if (found == call_classes.end()) return std::nullopt;
+  return static_cast<CallClass>(found - call_classes.begin());
 }
 
 std::string_view name(Dialect dialect) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,12 @@ std::string_view event_name(Operation operation);
 Dialect dialect(Operation operation);
 /// True for the operations that run a model and therefore pass all nine stops with a Region.
 bool runs_model(Operation operation);
+
+/// What a tenant's calls are worth when not all can be taken; the lowest is refused first.
+enum class CallClass : std::uint8_t { batch, standard, critical };
+std::string_view name(CallClass call_class);
+/// Nothing for a name that is none.
+std::optional<CallClass> call_class(std::string_view name);
 
 /// How the caller proved who it is.
 enum class CredentialKind : std::uint8_t { none, sigv4, api_key };

@@ -86,6 +86,31 @@ TEST(Conversation, TheNextBestRegionIsWarmedWhileTheFirstIsAsked) {
   EXPECT_THAT(talk.regions.warmed(), ElementsAre("us-east-2"));
 }
 
+TEST(Conversation, AGatewayThatCannotKeepUpRefusesBeforeItReadsTheBody) {
+  Conversation talk;
+  talk.region("us-east-1", {replies(200, converse_reply("Hello."))});
+  quota::Shedder& shedder = talk.journey().shedder();
+  for (base::Instant at = talk.clock.now(); shedder.level() < 2; at += base::milliseconds{10})
+    shedder.observe(base::seconds{1}, at);
+  const Answer refused = talk.ask(post("/model/" + std::string(sonnet) + "/converse", "{not even JSON", "alice-key"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.field("x-amzn-errortype"), "ServiceUnavailableException");
+  EXPECT_EQ(refused.field("retry-after"), "1");
+  EXPECT_THAT(refused.body, HasSubstr("overloaded and refuses standard calls"));
+  EXPECT_TRUE(talk.regions.seen().empty());
+  EXPECT_EQ(talk.records().back()["portolan"]["stage"], "reserve");
+  EXPECT_EQ(talk.records().back()["portolan"]["outcome"], "denied");
+}
+
+TEST(Conversation, AnOverloadOfTheLowestClassLeavesTheOthersAlone) {
+  Conversation talk;
+  talk.region("us-east-1", {replies(200, converse_reply("Hello."))});
+  quota::Shedder& shedder = talk.journey().shedder();
+  for (base::Instant at = talk.clock.now(); shedder.level() < 0.9; at += base::milliseconds{10})
+    shedder.observe(base::milliseconds{25}, at);
+  EXPECT_EQ(talk.ask(converse()).status, 200);
+}
+
 TEST(Conversation, ARefusedConnectionMovesOnToTheNextRegion) {
   Conversation talk;
   talk.region("us-east-1", {refuses()}).region("us-east-2", {replies(200, converse_reply("Hello."))});

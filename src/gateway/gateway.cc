@@ -151,6 +151,24 @@ void Gateway::add_gauges() {
                  .help = "Retries that may be taken now.",
                  .labels = "",
                  .value = [this] { return retry_budget_->tokens(); }});
+  const auto greatest = [this](auto value) {
+    double most = 0;
+    for (const auto& core : cores_) most = std::max(most, value(core->journey->shedder()));
+    return most;
+  };
+  metrics_->add({.name = "portolan_queue_wait_seconds",
+                 .help = "How long ready work waits for the busiest reactor: the least of its last interval.",
+                 .labels = "",
+                 .value = [greatest] {
+                   return greatest([](const quota::Shedder& shedder) {
+                     return std::chrono::duration<double>(shedder.wait()).count();
+                   });
+                 }});
+  metrics_->add(
+      {.name = "portolan_shed_level",
+       .help = "Calls refused for overload: up to 1 batch, up to 2 standard, up to 3 critical.",
+       .labels = "",
+       .value = [greatest] { return greatest([](const quota::Shedder& shedder) { return shedder.level(); }); }});
   for (const domain::RegionIndex region : snapshot_->reachable) {
     const std::string labels = "region=\"" + snapshot_->catalog.region(region).name + "\"";
     const auto sum = [this, region](std::atomic<std::uint64_t> upstream::PoolCounts::* count) {

@@ -21,7 +21,10 @@ bool left_a_region_at_work(const domain::Attempt& last) {
 
 }  // namespace
 
-Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot) : parts_(parts), random_(parts.seed) {
+Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot)
+    : parts_(parts), random_(parts.seed), probe_(parts.reactor, [this](base::Duration waited, base::Instant now) {
+        shedder_.observe(waited, base::Instant{parts_.reactor.clock.to_real(now.time_since_epoch())});
+      }) {
   use(std::move(snapshot));
 }
 
@@ -41,8 +44,12 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
   parts_.counters.calls_in_flight.fetch_add(1, std::memory_order_relaxed);
   parts_.retry_budget.call_begun(call.began);
 
+  probe_.ask(call.began);
+  Bench for_this_call = bench();
+  for_this_call.shedder = &shedder_;
+  for_this_call.random = &random_;
   Result<void> outcome = admit(call);
-  if (outcome) outcome = judge(call, bench());
+  if (outcome) outcome = judge(call, for_this_call);
   if (outcome) outcome = still_wanted(call, sink);
   if (outcome && domain::runs_model(call.target.operation))
     outcome = co_await attempt(call, sink);

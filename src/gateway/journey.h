@@ -15,6 +15,7 @@
 #include "observe/metrics.h"
 #include "route/retry_budget.h"
 #include "upstream/transport.h"
+#include "world/queue_probe.h"
 
 namespace portolan::gateway {
 
@@ -43,6 +44,8 @@ class Journey {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   /// `explain` borrows the judges' bench.
   Bench bench() { return {parts_.reactor.clock, parts_.fleet, parts_.signing_keys, body_reader_}; }
+  /// What this reactor refuses because it cannot keep up.
+  quota::Shedder& shedder() { return shedder_; }
 
  private:
   base::Result<void> admit(Call& call) const;
@@ -80,6 +83,8 @@ class Journey {
   base::Random random_;
   wire::BodyReader body_reader_;
   std::unique_ptr<identity::Signer> signer_;
+  quota::Shedder shedder_;
+  world::QueueProbe probe_;
   std::size_t record_bytes_ = 1024;  // what the last record took: the next one's first reservation
 };
 

@@ -12,7 +12,10 @@ std::shared_ptr<quota::Meter> Meters::of(const config::Tenant& tenant) {
 
 Snapshot::Snapshot(config::Config config_, Meters& tenant_meters)
     : config(std::move(config_)), catalog(*config.catalog), keyring(config), permissions(config) {
-  for (const config::Tenant& tenant : config.tenants) meters.push_back(tenant_meters.of(tenant));
+  for (const config::Tenant& tenant : config.tenants) {
+    meters.push_back(tenant_meters.of(tenant));
+    call_classes.push_back(domain::call_class(tenant.call_class).value_or(domain::CallClass::standard));
+  }
   for (const config::Endpoint& endpoint : config.endpoints) {
     reachable.add(endpoint.region);
     hosts[endpoint.region] = endpoint.host_header;

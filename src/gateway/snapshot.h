@@ -33,6 +33,7 @@ struct Snapshot {
   identity::Keyring keyring;
   policy::Permissions permissions;
   std::vector<std::shared_ptr<quota::Meter>> meters;   // by tenant index
+  std::vector<domain::CallClass> call_classes;         // by tenant index
   domain::RegionMask reachable;                        // Regions that have an endpoint
   std::array<std::string, domain::regions_max> hosts;  // host:port as signed, by Region
 };

@@ -11,9 +11,28 @@ using base::Code;
 using base::Result;
 using domain::Stage;
 
+namespace {
+
+/// The part of stop 5 that cannot wait for its turn: a gateway that is itself the bottleneck refuses as soon as it
+/// knows whose call it is, before it reads the body.
+Result<void> shed(Call& call, const Bench& bench) {
+  if (bench.shedder == nullptr || bench.shedder->level() <= 0) return {};
+  const domain::CallClass call_class = call.snapshot->call_classes[call.identity.principal->tenant_index];
+  const base::Instant real_now{bench.clock.to_real(bench.clock.now().time_since_epoch())};
+  if (!bench.shedder->sheds(call_class, bench.random->uniform(), real_now)) return {};
+  call.stage = Stage::reserve;
+  return base::fail(
+      Code::overloaded,
+      "The gateway is overloaded and refuses " + std::string(domain::name(call_class)) + " calls. Try again later.",
+      base::seconds{1});
+}
+
+}  // namespace
+
 Result<void> judge(Call& call, const Bench& bench) {
   TRY_VOID(receive(call));
   TRY_VOID(identify(call, bench));
+  TRY_VOID(shed(call, bench));
   TRY_VOID(understand(call, bench));
   if (!domain::runs_model(call.target.operation)) return {};
   TRY_VOID(permit(call));

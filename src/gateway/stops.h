@@ -5,9 +5,11 @@
 // `explain` runs the very same functions on a hypothetical call; only the reservation is asked for instead of held.
 #pragma once
 
+#include "base/random.h"
 #include "base/result.h"
 #include "gateway/call.h"
 #include "identity/sigv4.h"
+#include "quota/shedder.h"
 #include "route/fleet.h"
 #include "wire/understand.h"
 #include "world/clock.h"
@@ -20,6 +22,9 @@ struct Bench {
   const route::Fleet& fleet;
   identity::SigningKeys& signing_keys;
   wire::BodyReader& body_reader;
+  // For calls that are really made; a hypothetical one is never refused for the load of the moment.
+  const quota::Shedder* shedder = nullptr;
+  base::Random* random = nullptr;
 };
 
 /// Runs stops 1 to 6 (operations that run no model end after stop 2 with what they need). Leaves call.stage at the

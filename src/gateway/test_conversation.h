@@ -278,6 +278,8 @@ class Conversation {
     return *this;
   }
 
+  Journey& journey() { return *journey_; }
+
   /// Sends a request and waits for the end of its answer and its record.
   Answer ask(std::string_view text, std::optional<base::Error> refused = {}) {
     Answer answer;
