@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One accepted connection of a Region: bytes in and out, counted; the protocol is told by the first bytes (the
-// HTTP/2 preface, or else HTTP/1.1). All on the sandbox's thread.
+// HTTP/2 preface, or else HTTP/1.1). Under TLS the bytes counted are those inside. All on the sandbox's thread.
 #pragma once
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -26,7 +27,8 @@ class RegionProtocol {
 
 class RegionConnection : public std::enable_shared_from_this<RegionConnection> {
  public:
-  RegionConnection(boost::asio::ip::tcp::socket socket, RegionServer& server);
+  /// `tls` null: plain.
+  RegionConnection(boost::asio::ip::tcp::socket socket, RegionServer& server, boost::asio::ssl::context* tls);
 
   void start(bool silent);
   void queue(std::string_view bytes) { queued_ += bytes; }
@@ -42,18 +44,25 @@ class RegionConnection : public std::enable_shared_from_this<RegionConnection> {
   RegionServer& server() { return server_; }
 
  private:
+  using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>;
+  void begin();
   void read();
   void on_read(std::size_t size);
+  void on_written(boost::system::error_code failure, std::size_t size);
+  void say_farewell();
   void close();
 
   boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   RegionServer& server_;
   std::unique_ptr<RegionProtocol> protocol_;
   std::string preface_;  // what came before the protocol was known
   std::string queued_;
   std::string writing_;  // in the hands of an async_write
+  bool begun_ = false;   // reads, or shakes hands
   bool silent_ = false;
   bool closing_ = false;
+  bool farewell_said_ = false;
   bool closed_ = false;
   std::array<char, 16 * 1024> in_;
 };

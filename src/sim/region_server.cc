@@ -94,7 +94,7 @@ void RegionServer::accept() {
     ++counts_.connections_accepted;
     if (connections_.size() < connections_max) {
       ++counts_.connections_open;
-      const auto connection = std::make_shared<RegionConnection>(std::move(socket), *this);
+      const auto connection = std::make_shared<RegionConnection>(std::move(socket), *this, options_.tls.get());
       connections_.emplace(connection.get(), connection);
       connection->start(faults_.silences_all());
     }

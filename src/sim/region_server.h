@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,7 @@ struct RegionServerOptions {
   std::string account_id;
   std::string access_key_id;
   std::string secret_access_key;
+  std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain
 };
 
 class RegionServer {

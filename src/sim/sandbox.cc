@@ -11,6 +11,7 @@
 
 #include "domain/nearest.h"
 #include "sim/region_server.h"
+#include "sim/region_tls.h"
 
 namespace portolan::sim {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t hosts_per_network = 250;
+constexpr int certificates_hold_days = 90;
 
 // The models that a Region has to offer: those that some profile may send there, and those it offers by bare id.
 std::vector<OfferedModel> offered_models(const domain::Catalog& catalog, domain::RegionIndex region) {
@@ -37,6 +39,20 @@ std::vector<OfferedModel> offered_models(const domain::Catalog& catalog, domain:
                          .output_tokens_max = model->output_tokens_max});
   }
   return offered;
+}
+
+/// The TLS of one Region; null without an authority.
+base::Result<std::shared_ptr<boost::asio::ssl::context>> tls_of(const ThrowawayCa* authority,
+                                                                const std::string& region,
+                                                                const std::string& address,
+                                                                const world::Clock& clock) {
+  if (authority == nullptr) return nullptr;
+  TRY(const CertificateWithKey shown,
+      authority->issue({.subject = region,
+                        .dns_names = {"bedrock-runtime." + region + ".amazonaws.com"},
+                        .addresses = {address},
+                        .validity = Validity::days(certificates_hold_days, clock.wall())}));
+  return region_tls(shown);
 }
 
 Json counts_of(const RegionCounts& counts) {
@@ -98,6 +114,7 @@ base::Result<Fault> read_fault(const Json& object) {
 
 struct Sandbox::Impl {
   SandboxOptions options;
+  std::optional<ThrowawayCa> authority;
   boost::asio::io_context io{1};
   std::vector<std::unique_ptr<RegionServer>> servers;  // by Region index; used on the thread only
   std::vector<SandboxEndpoint> endpoints;
@@ -138,8 +155,15 @@ base::Result<std::unique_ptr<Sandbox>> Sandbox::start(SandboxOptions options) {
   Impl& impl = *sandbox->impl_;
   impl.options = std::move(options);
   const domain::Catalog& catalog = *impl.options.catalog;
+  if (impl.options.tls) {
+    const Validity validity = Validity::days(certificates_hold_days, impl.options.clock->wall());
+    TRY(impl.authority, ThrowawayCa::make("Portolan sandbox", validity));
+  }
   for (domain::RegionIndex index = 0; index < catalog.regions().size(); ++index) {
     const domain::RoundTrip& round_trip = catalog.round_trip(impl.options.from, index);
+    const std::string address = fmt::format("{}.{}.{}", impl.options.address_prefix, index / hosts_per_network,
+                                            index % hosts_per_network + 1);
+    TRY(auto tls, tls_of(sandbox->authority(), catalog.region(index).name, address, *impl.options.clock));
     auto server = std::make_unique<RegionServer>(impl.io,
                                                  RegionServerOptions{
                                                      .traits = {.region = catalog.region(index).name,
@@ -155,10 +179,9 @@ base::Result<std::unique_ptr<Sandbox>> Sandbox::start(SandboxOptions options) {
                                                      .account_id = impl.options.account_id,
                                                      .access_key_id = impl.options.access_key_id,
                                                      .secret_access_key = impl.options.secret_access_key,
+                                                     .tls = std::move(tls),
                                                  },
                                                  *impl.options.clock);
-    const std::string address = fmt::format("{}.{}.{}", impl.options.address_prefix, index / hosts_per_network,
-                                            index % hosts_per_network + 1);
     TRY_VOID(server->listen(address, impl.options.port));
     impl.endpoints.push_back({.region = index, .address = address, .port = server->endpoint().port()});
     impl.servers.push_back(std::move(server));
@@ -185,6 +208,10 @@ void Sandbox::stop() {
 
 const std::vector<SandboxEndpoint>& Sandbox::endpoints() const {
   return impl_->endpoints;
+}
+
+const ThrowawayCa* Sandbox::authority() const {
+  return impl_->authority ? &*impl_->authority : nullptr;
 }
 
 base::Result<void> Sandbox::fault(std::string_view region, const Fault& fault) {

@@ -22,6 +22,7 @@
 #include "domain/catalog.h"
 #include "sim/fault.h"
 #include "sim/region_quota.h"
+#include "sim/throwaway_ca.h"
 #include "world/clock.h"
 
 namespace portolan::sim {
@@ -49,6 +50,9 @@ struct SandboxOptions {
   std::uint32_t capacity = 0;
   /// False: everything is answered at once, for benchmarks of what stands in front.
   bool latency = true;
+  /// Regions speak TLS, each with a certificate for its address and for bedrock-runtime.REGION.amazonaws.com, from
+  /// an authority of this sandbox alone.
+  bool tls = false;
 };
 
 struct SandboxEndpoint {
@@ -68,6 +72,8 @@ class Sandbox {
 
   /// In catalog order.
   const std::vector<SandboxEndpoint>& endpoints() const;
+  /// Who vouches for the Regions; null when they speak no TLS.
+  const ThrowawayCa* authority() const;
 
   /// In force when this returns. Code::usage for an unknown Region or model, with the nearest known name.
   base::Result<void> fault(std::string_view region, const Fault& fault);
