@@ -53,7 +53,7 @@ std::string_view name(CallClass call_class);
 std::optional<CallClass> call_class(std::string_view name);
 
 /// How the caller proved who it is.
-enum class CredentialKind : std::uint8_t { none, sigv4, api_key };
+enum class CredentialKind : std::uint8_t { none, sigv4, api_key, certificate };
 
 /// Who calls. Compiled into the snapshot, shared by all calls of that key; never holds a secret.
 struct Principal {
@@ -62,7 +62,7 @@ struct Principal {
   std::string account_id;  // the tenant's account: 12 digits
   std::string tenant;      // "research"
   std::uint16_t tenant_index = 0;
-  std::string access_key_id;  // for SigV4 principals; empty for API keys
+  std::string access_key_id;  // for SigV4 principals; else empty
   std::string key_id;         // names the credential in records and metrics; never the credential itself
   CredentialKind kind = CredentialKind::none;
 };
@@ -120,6 +120,7 @@ struct Attempt {
   int upstream_status = 0;                    // HTTP status; 0 when none came
   bool served = false;                        // this attempt's reply went to the caller
   base::Code failure = base::Code::internal;  // meaningful when !served
+  std::string failure_detail;                 // what happened, for people; empty when served
   std::uint64_t bytes_sent = 0;               // request bytes that left for the Region
 };
 inline constexpr std::size_t attempts_max = 8;

@@ -11,6 +11,7 @@ namespace portolan::trail {
 namespace {
 
 constexpr std::size_t text_bytes_max = 1024;  // CloudTrail's limit for userAgent, errorMessage, requestID
+constexpr std::size_t attempt_bytes_max = 256;
 
 // A plain record is about 1.4 KB; one reservation and nothing grows while it is written.
 constexpr std::size_t record_bytes_usual = 2048;
@@ -157,7 +158,10 @@ void add_attempts(std::string& out, const CallFacts& facts) {
     if (attempt.first_byte > base::Duration::zero()) add_ms(out, R"(,"firstByteMs":)", attempt.first_byte);
     add_number(out, R"(,"status":)", attempt.upstream_status);
     add_flag(out, R"(,"served":)", attempt.served);
-    if (!attempt.served) add_member(out, R"(,"error":)", base::facts(attempt.failure).name);
+    if (!attempt.served) {
+      add_member(out, R"(,"error":)", base::facts(attempt.failure).name);
+      add_member_if_any(out, R"(,"message":)", base::cut_text(attempt.failure_detail, attempt_bytes_max));
+    }
     out += '}';
   }
   out += ']';
