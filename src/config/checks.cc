@@ -35,7 +35,45 @@ void check_plaintext(Reader& reader, const Place& section, const std::string& ad
                            printable(address), section.path));
 }
 
-void check_listeners(Reader& reader, const Place& root, const Draft& draft) {
+/// Notes what is wrong with a file, at the setting that names it. True when nothing is.
+bool check_file(Reader& reader, const Place& place, const base::Result<void>& checked) {
+  if (!checked) reader.wrong(place, checked.error().message);
+  return checked.has_value();
+}
+
+void check_tls(Reader& reader, const Place& place, const Tls& tls, CertificateFiles* files) {
+  const bool asks = tls.client_certificates != ClientCertificates::ignored;
+  if (asks && tls.client_ca_file.empty() && place.node->find("client_ca") == nullptr)
+    reader.wrong(place, "client_ca must say whom callers' certificates come from, since they are asked for");
+  if (!asks && !tls.client_ca_file.empty())
+    reader.wrong(place.at("client_ca"),
+                 "is of no use while client certificates are ignored; set client_certificates to optional or "
+                 "required, or leave it out");
+  if (files == nullptr) return;
+  for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
+    const Certificate& pair = tls.certificates[i];
+    const Place pair_place = place.at("certificates").at(i);
+    if (pair.certificate_file.empty() || pair.private_key_file.empty()) continue;  // said already
+    if (check_file(reader, pair_place.at("certificate"), files->certificate(pair.certificate_file)))
+      check_file(reader, pair_place.at("private_key"),
+                 files->private_key(pair.private_key_file, pair.certificate_file));
+  }
+  if (asks && !tls.client_ca_file.empty())
+    check_file(reader, place.at("client_ca"), files->authorities(tls.client_ca_file));
+}
+
+void check_endpoints(Reader& reader, const Place& root, const Draft& draft, CertificateFiles* files) {
+  for (const Endpoint& endpoint : draft.endpoints) {
+    if (endpoint.ca_file.empty()) continue;
+    const Place place = root.at("regions").at(draft.catalog->region(endpoint.region).name).at("ca");
+    if (!endpoint.tls && endpoint.port != 0)
+      reader.wrong(place, "is of no use for an http:// endpoint; write https://, or leave it out");
+    else if (files != nullptr)
+      check_file(reader, place, files->authorities(endpoint.ca_file));
+  }
+}
+
+void check_listeners(Reader& reader, const Place& root, Draft& draft, CertificateFiles* files) {
   const Place listen = root.at("listen");
   const Place admin = root.at("admin");
   check_plaintext(reader, listen, draft.listen.address, draft.listen.allow_plaintext);
@@ -46,6 +84,9 @@ void check_listeners(Reader& reader, const Place& root, const Draft& draft) {
   port.note(reader, listen.at("port"), text(draft.listen.port));
   if (draft.listen.tls) port.note(reader, listen.at("tls").at("port"), text(draft.listen.tls->port));
   port.note(reader, admin.at("port"), text(draft.admin.port));
+  if (!draft.listen.tls) return;
+  if (draft.listen.tls->address.empty()) draft.listen.tls->address = draft.listen.address;
+  check_tls(reader, listen.at("tls"), *draft.listen.tls, files);
 }
 
 void check_limits(Reader& reader, const Place& root, const Draft& draft) {
@@ -87,15 +128,24 @@ void add_profiles(Reader& reader, const Place& root, Draft& draft) {
   if (auto extended = domain::Catalog::with_profiles(*draft.catalog, sound)) draft.catalog = *std::move(extended);
 }
 
-void check_key(Reader& reader, const Place& place, const Key& key) {
+void check_key(Reader& reader, const Place& place, const Key& key, const Listen& listen) {
   if (place.node->kind != Node::Kind::mapping) return;
   const bool has_access_key = place.node->find("access_key_id") != nullptr;
   const bool has_secret = place.node->find("secret_access_key") != nullptr;
   const bool has_hash = place.node->find("api_key_sha256") != nullptr;
-  if (has_hash ? has_access_key || has_secret : !has_access_key || !has_secret)
+  const bool has_certificate = place.node->find("certificate") != nullptr;
+  const bool has_pair = has_access_key && has_secret;
+  const bool has_half = has_access_key != has_secret;
+  if (has_half || has_pair + has_hash + has_certificate != 1)
     reader.wrong(place,
-                 fmt::format("key {} must have either access_key_id and secret_access_key, or api_key_sha256",
+                 fmt::format("key {} must have either access_key_id and secret_access_key, or api_key_sha256, or "
+                             "certificate",
                              printable(key.name)));
+  const bool asks = listen.tls && listen.tls->client_certificates != ClientCertificates::ignored;
+  if (has_certificate && !asks)
+    reader.wrong(
+        place.at("certificate"),
+        "no caller is asked for a certificate; set listen.tls.client_certificates to optional or required");
 }
 
 /// Whether one of the profiles in `sources` of it can be served from `reachable`.
@@ -159,6 +209,7 @@ void check_tenants(Reader& reader, const Place& root, Draft& draft) {
   Once account{"this account id"};
   Once access_key_id{"this access key id"};
   Once api_key{"this API key"};
+  Once certificate{"this certificate name"};
   for (std::size_t i = 0; i < draft.tenants.size(); ++i) {
     Tenant& tenant = draft.tenants[i];
     const Place place = root.at("tenants").at(i);
@@ -173,7 +224,8 @@ void check_tenants(Reader& reader, const Place& root, Draft& draft) {
       user.note(reader, key_place.at("name"), key.name);
       access_key_id.note(reader, key_place.at("access_key_id"), key.access_key_id);
       api_key.note(reader, key_place.at("api_key_sha256"), key.api_key_sha256);
-      check_key(reader, key_place, key);
+      certificate.note(reader, key_place.at("certificate"), key.certificate_name);
+      check_key(reader, key_place, key, draft.listen);
     }
     check_reach(reader, place, draft, tenant);
   }
@@ -181,8 +233,9 @@ void check_tenants(Reader& reader, const Place& root, Draft& draft) {
 
 }  // namespace
 
-void check_agreement(Reader& reader, const Place& root, Draft& draft) {
-  check_listeners(reader, root, draft);
+void check_agreement(Reader& reader, const Place& root, Draft& draft, CertificateFiles* certificates) {
+  check_listeners(reader, root, draft, certificates);
+  check_endpoints(reader, root, draft, certificates);
   check_limits(reader, root, draft);
   check_retry(reader, root, draft);
   add_profiles(reader, root, draft);

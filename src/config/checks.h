@@ -8,7 +8,8 @@
 
 namespace portolan::config {
 
-/// `root` is the file's mapping, already read into `draft`. Adds the file's profiles to the catalog.
-void check_agreement(Reader& reader, const Place& root, Draft& draft);
+/// `root` is the file's mapping, already read into `draft`. Adds the file's profiles to the catalog. `certificates`
+/// null: their files are not looked at.
+void check_agreement(Reader& reader, const Place& root, Draft& draft, CertificateFiles* certificates);
 
 }  // namespace portolan::config

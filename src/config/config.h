@@ -22,10 +22,21 @@
 
 namespace portolan::config {
 
-struct Tls {
-  std::uint16_t port = 8443;
+/// A certificate chain in PEM, the server's own first, and its private key.
+struct Certificate {
   std::string certificate_file;
   std::string private_key_file;
+};
+
+/// Whether callers are asked for a certificate of their own. `required`: none gets in without one.
+enum class ClientCertificates : std::uint8_t { ignored, optional, required };
+
+struct Tls {
+  std::string address;  // Listen::address when the file does not say
+  std::uint16_t port = 8443;
+  std::vector<Certificate> certificates;  // by the name that the caller asks for; the first is for all others
+  ClientCertificates client_certificates = ClientCertificates::ignored;
+  std::string client_ca_file;  // whom callers' certificates must come from; empty when they are ignored
 };
 
 struct Listen {
@@ -78,6 +89,7 @@ struct Endpoint {
   std::string host;  // IPv4 or IPv6 literal or name
   std::uint16_t port = 0;
   bool tls = false;
+  std::string ca_file;      // under TLS: who may vouch for it; empty: the system's trusted authorities
   std::string host_header;  // host:port as it is signed
 };
 
@@ -94,6 +106,7 @@ struct Key {
   std::string access_key_id;       // SigV4; empty when this is an API key
   base::Secret secret_access_key;  // SigV4
   std::string api_key_sha256;      // lower-case hex; the key itself is never stored
+  std::string certificate_name;    // in a client certificate: "uri:…", "dns:…" or "subject:…"
 };
 
 struct Tenant {
@@ -148,12 +161,24 @@ class Secrets {
   virtual base::Result<base::Secret> command(const std::vector<std::string>& words) const = 0;
 };
 
+/// Judges the certificate files that a configuration names: readable, in their time, key and certificate a pair.
+/// Messages begin with the file's name.
+class CertificateFiles {
+ public:
+  virtual ~CertificateFiles() = default;
+  virtual base::Result<void> certificate(const std::string& file) = 0;
+  virtual base::Result<void> private_key(const std::string& file, const std::string& certificate_file) = 0;
+  virtual base::Result<void> authorities(const std::string& file) = 0;
+};
+
 struct Loaded {
   std::optional<Config> config;  // set when there is no mistake
   std::vector<Mistake> mistakes;
 };
 
-/// Reads `text` (the content of the file called `file_name`). Pure but for `secrets`. Never throws.
-Loaded load(std::string_view text, std::string_view file_name, const Secrets& secrets);
+/// Reads `text` (the content of the file called `file_name`). Pure but for `secrets` and `certificates`, without
+/// which the files of certificates are not looked at. Never throws.
+Loaded load(std::string_view text, std::string_view file_name, const Secrets& secrets,
+            CertificateFiles* certificates = nullptr);
 
 }  // namespace portolan::config

@@ -78,6 +78,19 @@ const Format sha256_hex{
     .pattern = "^[0-9A-Fa-f]{64}$",
     .accepts = [](std::string_view text) { return text.size() == 64 && std::ranges::all_of(text, is_hex); },
     .confidential = true};
+const Format certificate_name{
+    .type = "certificate name",
+    .allowed = "uri:, dns: or subject: and that name in the certificate, such as uri:spiffe://acme/search",
+    .pattern = "^(uri|dns|subject):.+$",
+    .accepts = [](std::string_view text) {
+      return std::ranges::any_of(std::array<std::string_view, 3>{"uri:", "dns:", "subject:"},
+                                 [&](auto kind) { return text.starts_with(kind) && text.size() > kind.size(); });
+    }};
+const Format client_certificates{
+    .type = "word",
+    .allowed = "ignored, optional or required",
+    .pattern = "^(ignored|optional|required)$",
+    .accepts = [](std::string_view text) { return text == "ignored" || text == "optional" || text == "required"; }};
 const Format ip_address{.type = "IP address",
                         .allowed = "an IPv4 or IPv6 address such as 127.0.0.1, 0.0.0.0 or ::1",
                         .pattern = "^[0-9A-Fa-f.:]+$",

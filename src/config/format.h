@@ -30,6 +30,8 @@ extern const Format name_text;       // of a tenant, key or account: what an ARN
 extern const Format account_number;  // 12 digits
 extern const Format access_key;
 extern const Format sha256_hex;
+extern const Format certificate_name;
+extern const Format client_certificates;
 extern const Format ip_address;
 extern const Format endpoint_url;
 extern const Format secret_text;

@@ -21,7 +21,8 @@ bool is_true(const Node* node) {
 
 }  // namespace
 
-Loaded load(std::string_view text, std::string_view file_name, const Secrets& secrets) {
+Loaded load(std::string_view text, std::string_view file_name, const Secrets& secrets,
+            CertificateFiles* certificates) {
   std::expected<Node, SyntaxError> document = read_document(text);
   if (!document) {
     const SyntaxError& error = document.error();
@@ -37,7 +38,7 @@ Loaded load(std::string_view text, std::string_view file_name, const Secrets& se
   Reader reader{file_name, *shipped, secrets};
   if (is_true(document->find("dev"))) reader.allow_inline_secrets();
   settings().read(reader, root, draft);
-  if (document->kind == Node::Kind::mapping) check_agreement(reader, root, draft);
+  if (document->kind == Node::Kind::mapping) check_agreement(reader, root, draft, certificates);
 
   Loaded loaded{.mistakes = reader.take_mistakes()};
   std::ranges::sort(loaded.mistakes, {}, [](const Mistake& mistake) {

@@ -109,14 +109,16 @@ TEST(Load, ReadsEverySetting) {
 dev: true
 data_dir: ./data
 source_region: eu-west-1
-listen: {address: 0.0.0.0, port: 0, allow_plaintext: true, tls: {port: 9443, certificate: c.pem, private_key: k.pem}}
+listen: {address: 0.0.0.0, port: 0, allow_plaintext: true, tls: {address: "::1", port: 9443,
+  certificates: [{certificate: c.pem, private_key: k.pem}, {certificate: d.pem, private_key: l.pem}],
+  client_certificates: required, client_ca: ca.pem}}
 admin: {address: "::", port: 0, allow_plaintext: true}
 reactors: 2
 limits: {head_bytes_max: 16KiB, body_bytes_max: 1000000, connections_max: 7}
 deadlines: {connect: 250ms, first_byte: 1.5s, chunk: 2s, total: 1m, head: 3s, idle: 4s, drain: 0s}
 retry: {attempts_max: 8, budget_percent: 0, backoff_base: 1ms, backoff_cap: 2ms}
 account: {name: main, account_id: 111122223333, access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: inline}
-regions: {eu-west-1: {endpoint: "http://a.example"}}
+regions: {eu-west-1: {endpoint: "https://a.example", ca: region.pem}}
 profiles:
   - {id: team.eu, model: anthropic.claude-sonnet-4-5-20250929-v1:0, destinations: [eu-west-1]}
 tenants:
@@ -125,7 +127,9 @@ tenants:
     profiles: ["eu.*", team.eu]
     regions: [eu-west-1, eu-west-3]
     quota: {requests_per_minute: 600, tokens_per_minute: 2000000}
-    keys: [{name: bot, api_key_sha256: E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855}]
+    keys:
+      - {name: bot, api_key_sha256: E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855}
+      - {name: mesh, certificate: "uri:spiffe://acme/mesh"}
 )");
   ASSERT_TRUE(loaded.config) << loaded.mistakes[0].text();
   const Config& config = *loaded.config;
@@ -134,8 +138,12 @@ tenants:
   EXPECT_EQ(config.listen.address, "0.0.0.0");
   EXPECT_EQ(config.listen.port, 0);
   EXPECT_EQ(config.listen.tls->port, 9443);
-  EXPECT_EQ(config.listen.tls->certificate_file, "c.pem");
-  EXPECT_EQ(config.listen.tls->private_key_file, "k.pem");
+  EXPECT_EQ(config.listen.tls->address, "::1");
+  ASSERT_EQ(config.listen.tls->certificates.size(), 2u);
+  EXPECT_EQ(config.listen.tls->certificates[1].certificate_file, "d.pem");
+  EXPECT_EQ(config.listen.tls->certificates[1].private_key_file, "l.pem");
+  EXPECT_EQ(config.listen.tls->client_certificates, ClientCertificates::required);
+  EXPECT_EQ(config.listen.tls->client_ca_file, "ca.pem");
   EXPECT_EQ(config.admin.address, "::");
   EXPECT_EQ(config.reactors, 2u);
   EXPECT_EQ(config.limits.head_bytes_max, 16'384u);
@@ -155,6 +163,7 @@ tenants:
   EXPECT_EQ(config.account.account_id, "111122223333");
   EXPECT_EQ(config.account.secret_access_key.reveal(), "inline");
   EXPECT_EQ(config.endpoints[0].host_header, "a.example");
+  EXPECT_EQ(config.endpoints[0].ca_file, "region.pem");
   EXPECT_NE(config.catalog->find_profile("team.eu"), nullptr);
   const Tenant& tenant = config.tenants[0];
   EXPECT_THAT(tenant.profiles, ElementsAre("eu.*", "team.eu"));
@@ -162,6 +171,7 @@ tenants:
   EXPECT_EQ(tenant.requests_per_minute, 600u);
   EXPECT_EQ(tenant.tokens_per_minute, 2'000'000u);
   EXPECT_EQ(tenant.keys[0].api_key_sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(tenant.keys[1].certificate_name, "uri:spiffe://acme/mesh");
 }
 
 TEST(Load, SaysWhatIsMissing) {
@@ -359,13 +369,16 @@ listen: hunter2
 }
 
 TEST(Load, RefusesAKeyThatIsNeitherOneKindNorTheOther) {
-  constexpr std::string_view what = "must have either access_key_id and secret_access_key, or api_key_sha256";
+  constexpr std::string_view what =
+      "must have either access_key_id and secret_access_key, or api_key_sha256, or certificate";
   const std::string hash(64, 'a');
   for (const std::string& key :
        {std::string{"{name: k}"}, std::string{"{name: k, access_key_id: AKIAI44QH8DHBEXAMPLE}"},
         std::string{"{name: k, secret_access_key: env:UPSTREAM}"},
         "{name: k, api_key_sha256: " + hash + ", access_key_id: AKIAI44QH8DHBEXAMPLE}",
-        "{name: k, api_key_sha256: " + hash + ", secret_access_key: env:UPSTREAM}"})
+        "{name: k, api_key_sha256: " + hash + ", secret_access_key: env:UPSTREAM}",
+        "{name: k, api_key_sha256: " + hash + ", certificate: \"dns:a\"}",
+        std::string{"{name: k, access_key_id: AKIAI44QH8DHBEXAMPLE, certificate: \"dns:a\"}"}})
     EXPECT_THAT(mistakes(std::string{sound} + "      - " + key + "\n"),
                 testing::Contains("p.yaml:11:9 tenants[0].keys[1]: key \"k\" " + std::string{what}));
 }
@@ -401,7 +414,7 @@ TEST(Load, RefusesAPortTwiceAndTakesAnyFreeOneOften) {
   EXPECT_THAT(mistakes(after("admin: {port: 8080}\n")),
               ElementsAre("p.yaml:1:15 admin.port: this port is also that of listen.port; each must have its own"));
   EXPECT_THAT(
-      mistakes(after("admin: {port: 8443}\nlisten: {tls: {certificate: c, private_key: k}}\n")),
+      mistakes(after("admin: {port: 8443}\nlisten: {tls: {certificates: [{certificate: c, private_key: k}]}}\n")),
       ElementsAre("p.yaml:1:15 admin.port: this port is also that of listen.tls.port; each must have its own"));
   EXPECT_THAT(mistakes(after("admin: {port: 0}\nlisten: {port: 0}\n")), IsEmpty());
 }
@@ -415,6 +428,91 @@ TEST(Load, RefusesPlaintextBeyondLoopbackUnlessItIsAllowed) {
               ElementsAre("p.yaml:1:18 admin.address: \"::\" is not loopback, and this port is not encrypted; use "
                           "127.0.0.1, or set admin.allow_plaintext: true when the network is trusted"));
   EXPECT_THAT(mistakes(after("listen: {address: 0.0.0.0, allow_plaintext: true}\n")), IsEmpty());
+}
+
+TEST(Load, OpensTheTlsPortBeyondLoopbackWhileThePlainOneStays) {
+  constexpr std::string_view pair = "certificates: [{certificate: c, private_key: k}]";
+  const Loaded loaded = load_text(after("listen: {tls: {address: 0.0.0.0, " + std::string{pair} + "}}\n"));
+  ASSERT_TRUE(loaded.config) << loaded.mistakes[0].text();
+  EXPECT_EQ(loaded.config->listen.address, "127.0.0.1");
+  EXPECT_EQ(loaded.config->listen.tls->address, "0.0.0.0");
+  const Loaded same = load_text(after("listen: {address: \"::1\", tls: {" + std::string{pair} + "}}\n"));
+  EXPECT_EQ(same.config->listen.tls->address, "::1");
+  EXPECT_EQ(same.config->listen.tls->client_certificates, ClientCertificates::ignored);
+}
+
+TEST(Load, RefusesClientCertificatesThatCouldNotBeJudged) {
+  const auto tls = [](std::string_view more) {
+    return "listen: {tls: {certificates: [{certificate: c, private_key: k}]" + std::string{more} + "}}\n";
+  };
+  EXPECT_THAT(mistakes(after(tls(", client_certificates: maybe"))),
+              ElementsAre("p.yaml:1:87 listen.tls.client_certificates: must be ignored, optional or required, not "
+                          "\"maybe\""));
+  EXPECT_THAT(mistakes(after(tls(", client_certificates: optional"))),
+              ElementsAre("p.yaml:1:15 listen.tls: client_ca must say whom callers' certificates come from, since "
+                          "they are asked for"));
+  EXPECT_THAT(mistakes(after(tls(", client_ca: ca.pem"))),
+              ElementsAre("p.yaml:1:77 listen.tls.client_ca: is of no use while client certificates are ignored; "
+                          "set client_certificates to optional or required, or leave it out"));
+}
+
+TEST(Load, RefusesACertificateKeyThatNobodyCouldUse) {
+  const std::string key = "      - {name: mesh, certificate: \"dns:mesh.example\"}\n";
+  EXPECT_THAT(mistakes(std::string{sound} + key),
+              ElementsAre("p.yaml:11:35 tenants[0].keys[1].certificate: no caller is asked for a certificate; set "
+                          "listen.tls.client_certificates to optional or required"));
+  const std::string asking =
+      "listen: {tls: {certificates: [{certificate: c, private_key: k}], client_certificates: optional, client_ca: "
+      "a}}\n";
+  EXPECT_THAT(mistakes(after(asking) + key), IsEmpty());
+  EXPECT_THAT(
+      mistakes(after(asking) + "      - {name: mesh, certificate: mesh.example}\n"),
+      ElementsAre(
+          "p.yaml:12:35 tenants[0].keys[1].certificate: must be uri:, dns: or subject: and that name in the "
+          "certificate, such as uri:spiffe://acme/search, not \"mesh.example\""));
+  EXPECT_THAT(mistakes(after(asking) + key + "      - {name: two, certificate: \"dns:mesh.example\"}\n"),
+              ElementsAre("p.yaml:13:34 tenants[0].keys[2].certificate: this certificate name is also that of "
+                          "tenants[0].keys[1].certificate; each must have its own"));
+}
+
+TEST(Load, RefusesAnAuthorityForAnEndpointWithoutTls) {
+  EXPECT_THAT(
+      mistakes(with("9001\"}", "9001\", ca: a.pem}")),
+      ElementsAre("p.yaml:4:55 regions.us-east-1.ca: is of no use for an http:// endpoint; write https://, or "
+                  "leave it out"));
+  EXPECT_THAT(mistakes(with("9443\"}", "9443\", ca: a.pem}")), IsEmpty());
+}
+
+/// Files whose names say what is wrong with them.
+class TellingFiles final : public CertificateFiles {
+ public:
+  base::Result<void> certificate(const std::string& file) override { return judge(file); }
+  base::Result<void> private_key(const std::string& file, const std::string& certificate_file) override {
+    EXPECT_EQ(certificate_file, "good") << "a key is held against a sound certificate only";
+    return judge(file);
+  }
+  base::Result<void> authorities(const std::string& file) override { return judge(file); }
+
+ private:
+  static base::Result<void> judge(const std::string& file) {
+    if (file == "good") return {};
+    return base::fail(base::Code::config_invalid, file + " is not");
+  }
+};
+
+TEST(Load, TellsWhatIsWrongWithCertificateFilesWhereTheyAreNamed) {
+  TellingFiles files;
+  const std::string text =
+      "listen: {tls: {certificates: [{certificate: expired, private_key: k}, {certificate: good, "
+      "private_key: other}], client_certificates: optional, client_ca: nobody}}\n" +
+      with("9443\"}", "9443\", ca: unreadable}");
+  std::vector<std::string> lines;
+  for (const Mistake& mistake : load(text, "p.yaml", KnownSecrets{}, &files).mistakes)
+    lines.push_back(mistake.text());
+  EXPECT_THAT(lines, ElementsAre("p.yaml:1:45 listen.tls.certificates[0].certificate: expired is not",
+                                 "p.yaml:1:104 listen.tls.certificates[1].private_key: other is not",
+                                 "p.yaml:1:155 listen.tls.client_ca: nobody is not",
+                                 "p.yaml:6:51 regions.us-west-2.ca: unreadable is not"));
 }
 
 TEST(Load, RefusesABackoffThatBeginsAboveItsCap) {

@@ -18,12 +18,33 @@ constexpr Bounds region_count{1, domain::regions_max};
 constexpr std::int64_t entries_max = 10'000;
 
 Section<Listen> listen() {
+  Section<Certificate> certificate;
+  certificate.text("certificate", &Certificate::certificate_file, file_path,
+                   "Certificate chain in PEM, the server's own first.");
+  certificate.required();
+  certificate.text("private_key", &Certificate::private_key_file, file_path,
+                   "Private key of the certificate, in PEM, without a passphrase.");
+  certificate.required();
+
   Section<Tls> tls;
+  tls.text("address", &Tls::address, ip_address, "Address of the TLS port; listen.address when absent.");
   tls.whole("port", &Tls::port, port_or_any, "Port for TLS; 0 takes any free one.");
-  tls.text("certificate", &Tls::certificate_file, file_path, "Certificate chain in PEM, the server's own first.");
+  tls.sections("certificates", &Tls::certificates, certificate, {1, 100},
+               "Who the gateway is. A caller gets the first that has the name it asks for (SNI), else the first.");
   tls.required();
-  tls.text("private_key", &Tls::private_key_file, file_path, "Private key of the certificate, in PEM.");
-  tls.required();
+  tls.custom({.key = "client_certificates",
+              .says = "Whether callers are asked for a certificate, and let in without one.",
+              .fallback = "ignored",
+              .format = &client_certificates},
+             [](Reader& reader, const Place& place, const Setting& setting, Tls& out) {
+               std::string word;
+               if (!reader.text(place, *setting.format, word)) return;
+               out.client_certificates = word == "required"   ? ClientCertificates::required
+                                         : word == "optional" ? ClientCertificates::optional
+                                                              : ClientCertificates::ignored;
+             });
+  tls.text("client_ca", &Tls::client_ca_file, file_path,
+           "Authorities in PEM that callers' certificates must come from.");
 
   Section<Listen> listen;
   listen.text("address", &Listen::address, ip_address, "Address to listen on for callers.");
@@ -113,6 +134,8 @@ Section<Endpoint> endpoint() {
                     out.host_header = std::move(url.authority);
                   });
   endpoint.required();
+  endpoint.text("ca", &Endpoint::ca_file, file_path,
+                "Authorities in PEM that may vouch for it, and no others; the system's when absent.");
   return endpoint;
 }
 
@@ -140,6 +163,8 @@ Section<Key> key() {
   key.secret("secret_access_key", &Key::secret_access_key, "For SigV4, as a reference.");
   key.text("api_key_sha256", &Key::api_key_sha256, sha256_hex,
            "For an API key instead: the SHA-256 of the key, which itself is never stored.");
+  key.text("certificate", &Key::certificate_name, certificate_name,
+           "For a client certificate instead: a name that is in it, as uri:, dns: or subject: (RFC 4514).");
   return key;
 }
 

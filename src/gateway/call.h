@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,8 @@ struct Request {
   std::string_view http_version;  // "1.1", "2"
   std::string_view tls_version;   // empty: plaintext
   std::string_view tls_cipher;
+  /// Of the caller's verified certificate (world/tls.h); none: it showed none.
+  std::span<const std::string> certificate_names;
   /// Set when the listener itself refuses (stop 1): the call is answered and recorded with this.
   std::optional<base::Error> refused;
 };

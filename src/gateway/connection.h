@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/journey.h"
 #include "gateway/occupancy.h"
@@ -46,13 +47,17 @@ class Connection {
   virtual void drain() = 0;
 };
 
-/// Peer and TLS as text, kept for the records of the connection's calls.
+/// Peer and TLS as text, kept for the connection's calls: who calls, and what their records say.
 struct PeerFacts {
   explicit PeerFacts(const world::Conduit& conduit)
-      : address(conduit.peer_address()), tls_version(conduit.tls_version()), tls_cipher(conduit.tls_cipher()) {}
+      : address(conduit.peer_address()),
+        tls_version(conduit.tls_version()),
+        tls_cipher(conduit.tls_cipher()),
+        certificate_names(conduit.peer_names()) {}
   std::string address;
   std::string tls_version;
   std::string tls_cipher;
+  std::vector<std::string> certificate_names;
 };
 
 }  // namespace portolan::gateway

@@ -2,12 +2,36 @@
 #include "gateway/gateway.h"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace portolan::gateway {
 
 using base::Result;
 namespace asio = world::asio;
+
+namespace {
+
+Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls, base::WallTime now) {
+  world::ServerTls::Options options{.client_ca_file = tls.client_ca_file};
+  for (const config::Certificate& certificate : tls.certificates)
+    options.certificates.push_back(
+        {.certificate = certificate.certificate_file, .private_key = certificate.private_key_file});
+  switch (tls.client_certificates) {
+    case config::ClientCertificates::ignored:
+      options.clients = world::ClientCertificates::ignored;
+      break;
+    case config::ClientCertificates::optional:
+      options.clients = world::ClientCertificates::optional;
+      break;
+    case config::ClientCertificates::required:
+      options.clients = world::ClientCertificates::required;
+      break;
+  }
+  return world::ServerTls::load(options, now);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
                                                 std::uint64_t seed, std::function<void(const std::string&)> tell) {
@@ -20,17 +44,17 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
   gateway->retry_budget_ = std::make_unique<route::RetryBudget>(settings.retry.budget_percent);
   gateway->metrics_ = std::make_unique<observe::Metrics>(reactors);
   if (settings.listen.tls) {
-    TRY(gateway->tls_,
-        world::server_tls(settings.listen.tls->certificate_file, settings.listen.tls->private_key_file));
+    TRY(gateway->tls_, load_tls(*settings.listen.tls, clock.wall()));
   }
+  TRY(gateway->destinations_, upstream::find_destinations(settings.endpoints, clock.wall()));
 
   TRY_VOID(Listener::expect_free(settings.listen.address, settings.listen.port));
-  if (settings.listen.tls) TRY_VOID(Listener::expect_free(settings.listen.address, settings.listen.tls->port));
+  if (settings.listen.tls) TRY_VOID(Listener::expect_free(settings.listen.tls->address, settings.listen.tls->port));
 
   std::vector<world::Reactor*> woken;
   for (unsigned i = 0; i < reactors; ++i) {
     gateway->cores_.push_back(std::make_unique<Core>(i, clock));
-    TRY_VOID(gateway->cores_.back()->pools.set_endpoints(settings.endpoints));
+    gateway->cores_.back()->pools.set_destinations(*gateway->destinations_);
     woken.push_back(&gateway->cores_.back()->reactor);
   }
   trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail", .tell = std::move(tell)};
@@ -51,10 +75,11 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
     core->journey = std::make_unique<Journey>(parts, snapshot);
     core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters, gateway->occupancy_);
     // With port 0 the first reactor chooses and the others follow.
-    TRY(gateway->port_, core->listener->listen(settings.listen.address, gateway->port_, nullptr));
+    TRY(gateway->port_, core->listener->listen(settings.listen.address, gateway->port_, Listener::Speaks::plain));
     if (gateway->tls_ != nullptr) {
+      core->listener->use_tls(gateway->tls_);
       TRY(gateway->tls_port_,
-          core->listener->listen(settings.listen.address, gateway->tls_port_, gateway->tls_.get()));
+          core->listener->listen(settings.listen.tls->address, gateway->tls_port_, Listener::Speaks::tls));
     }
   }
   gateway->add_gauges();
@@ -79,22 +104,33 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
   };
   fixed(config.listen.address == before->config.listen.address && config.listen.port == before->config.listen.port,
         "listen");
-  fixed(config.listen.tls.has_value() == before->config.listen.tls.has_value(), "listen.tls");
+  const auto& tls_before = before->config.listen.tls;
+  fixed(config.listen.tls.has_value() == tls_before.has_value() &&
+            (!tls_before ||
+             (config.listen.tls->port == tls_before->port && config.listen.tls->address == tls_before->address)),
+        "listen.tls");
   fixed(config.data_dir == before->config.data_dir, "data_dir");
   fixed(config.reactors == before->config.reactors, "reactors");
   fixed(config.admin.port == before->config.admin.port && config.admin.address == before->config.admin.address,
         "admin");
 
+  TRY(const auto destinations, upstream::find_destinations(config.endpoints, clock_.wall()));
+  std::shared_ptr<const world::ServerTls> tls = tls_;
+  if (tls != nullptr && config.listen.tls) {
+    TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
+  }
   auto after = std::make_shared<const Snapshot>(std::move(config), meters_);
   signing_keys_.clear();
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
+    tls_ = tls;
+    destinations_ = destinations;
   }
   for (auto& core : cores_) {
-    asio::post(core->reactor.io, [core = core.get(), after] {
-      // Names were resolved for the check; should one fail now, its Region keeps failing its calls, which says so.
-      (void)core->pools.set_endpoints(after->config.endpoints);
+    asio::post(core->reactor.io, [core = core.get(), after, destinations, tls] {
+      core->pools.set_destinations(*destinations);
+      core->listener->use_tls(tls);
       core->journey->use(after);
     });
   }
@@ -169,6 +205,9 @@ void Gateway::add_gauges() {
        .help = "Calls refused for overload: up to 1 batch, up to 2 standard, up to 3 critical.",
        .labels = "",
        .value = [greatest] { return greatest([](const quota::Shedder& shedder) { return shedder.level(); }); }});
+  metrics_->add_family({.name = "portolan_certificate_expires_seconds",
+                        .help = "Seconds until a certificate of this file ends: shown to callers, or trusted.",
+                        .values = [this] { return certificates_expire(); }});
   for (const domain::RegionIndex region : snapshot_->reachable) {
     const std::string labels = "region=\"" + snapshot_->catalog.region(region).name + "\"";
     const auto sum = [this, region](std::atomic<std::uint64_t> upstream::PoolCounts::* count) {
@@ -193,6 +232,24 @@ void Gateway::add_gauges() {
          .labels = labels,
          .value = [this, region] { return fleet_.health(region).open_until > clock_.now() ? 1.0 : 0.0; }});
   }
+}
+
+std::vector<std::pair<std::string, double>> Gateway::certificates_expire() const {
+  std::map<std::string, base::WallTime> ends;  // by file, each once
+  const auto note = [&ends](const std::vector<world::CertificateFacts>& certificates) {
+    for (const world::CertificateFacts& facts : certificates) ends.insert_or_assign(facts.file, facts.not_after);
+  };
+  {
+    const std::scoped_lock lock(mutex_);
+    if (tls_ != nullptr) note(tls_->certificates());
+    for (const upstream::Destination& destination : *destinations_)
+      if (destination.tls != nullptr) note(destination.tls->certificates());
+  }
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& [file, not_after] : ends)
+    values.emplace_back(observe::label("certificate", file),
+                        static_cast<double>(std::chrono::floor<base::seconds>(not_after - clock_.wall()).count()));
+  return values;
 }
 
 std::string Gateway::metrics() const {

@@ -54,8 +54,10 @@ class Gateway {
   bool ready() const { return !draining_.load(std::memory_order_relaxed) && !recorder_->trail().broken(); }
   const trail::Recovery& recovery() const { return recorder_->trail().recovery(); }
 
-  /// Takes a new configuration for calls that begin from now on. Listeners, data_dir and the number of reactors
-  /// stay as they were: the answer names the settings that changed and need a restart.
+  /// Takes a new configuration for calls that begin from now on, and reads certificates and trusted authorities
+  /// anew for connections that do. Addresses and ports, data_dir and the number of reactors stay as they were: the
+  /// answer names the settings that changed and need a restart. Code::config_invalid (a name that cannot be
+  /// resolved, a file that cannot be used): then nothing has changed.
   base::Result<std::vector<std::string>> reload(config::Config config);
 
   Explanation explain(const Hypothesis& hypothesis);
@@ -81,11 +83,14 @@ class Gateway {
 
   explicit Gateway(const world::Clock& clock) : clock_(clock) {}
   void add_gauges();
+  std::vector<std::pair<std::string, double>> certificates_expire() const;
   std::int64_t calls_in_flight() const;
 
   const world::Clock& clock_;
-  mutable std::mutex mutex_;  // guards snapshot_, and explain's own readers
+  mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const world::ServerTls> tls_;  // null: no TLS port
+  std::shared_ptr<const upstream::Destinations> destinations_;
   Meters meters_;
   route::Fleet fleet_;
   std::unique_ptr<route::RetryBudget> retry_budget_;
@@ -93,7 +98,6 @@ class Gateway {
   wire::BodyReader explain_reader_;
   std::unique_ptr<observe::Metrics> metrics_;
   Occupancy occupancy_;
-  std::unique_ptr<world::asio::ssl::context> tls_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Recorder> recorder_;
   std::uint16_t port_ = 0;

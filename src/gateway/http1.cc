@@ -41,7 +41,7 @@ Http1Connection::Http1Connection(Port& port, world::Conduit& conduit)
 
 void Http1Connection::drain() {
   keep_alive_ = false;
-  if (idle_) conduit_.close();
+  if (idle_) conduit_.cancel();
 }
 
 Task<void> Http1Connection::run(std::string_view first) {
@@ -70,6 +70,7 @@ Task<void> Http1Connection::run(std::string_view first) {
                     .http_version = head_.minor_version == 0 ? "1.0" : "1.1",
                     .tls_version = peer_.tls_version,
                     .tls_cipher = peer_.tls_cipher,
+                    .certificate_names = peer_.certificate_names,
                     .refused = std::move(refused_)};
     co_await port_.journey.serve(request, *this);
 
@@ -85,13 +86,13 @@ Task<void> Http1Connection::run(std::string_view first) {
     idle_ = true;
     if (got == Got::refused && !gone_) co_await linger();
   }
-  conduit_.shut_down();
+  if (!gone_) co_await conduit_.shut_down();
 }
 
 /// A caller that is still sending what was refused would lose the answer to a reset if we closed now (RFC 9112
 /// section 9.6): what it sends is read and dropped for a moment.
 Task<void> Http1Connection::linger() {
-  conduit_.shut_down();
+  co_await conduit_.shut_down();
   conduit_.give_up_at(port_.reactor.clock.now() + linger_max);
   ErrorCode error;
   while (!error) {

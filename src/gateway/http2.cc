@@ -384,8 +384,11 @@ void Http2Connection::calm() {
 }
 
 /// Not while a write is under way: the last stream's end may be in it.
-void Http2Connection::close_if_drained() {
-  if (draining_ && streams_.empty() && !writing_) conduit_->close();
+Task<void> Http2Connection::close_if_drained() {
+  if (!draining_ || failed_ || !streams_.empty() || writing_) co_return;
+  failed_ = true;
+  co_await conduit_->shut_down();
+  conduit_->close();
 }
 
 /// The connection is lost: no call of it can be answered any more.
@@ -422,6 +425,7 @@ Task<void> Http2Connection::run(std::string_view first) {
     if (error) break;
     received = {input.get(), got};
   }
+  if (!failed_ && !writing_) co_await conduit_->shut_down();
   fail();
   streams_.clear();
 }
@@ -445,7 +449,7 @@ Task<void> Http2Connection::flush() {
     if (!written) fail();
   }
   writing_ = false;
-  close_if_drained();
+  co_await close_if_drained();
 }
 
 void Http2Connection::dispatch(Stream& stream) {
@@ -473,12 +477,13 @@ Task<void> Http2Connection::serve(std::shared_ptr<Stream> stream) {
                   .http_version = "2",
                   .tls_version = peer_.tls_version,
                   .tls_cipher = peer_.tls_cipher,
+                  .certificate_names = peer_.certificate_names,
                   .refused = std::move(stream->refused_)};
   co_await port_.journey.serve(request, *stream);
   stream->body_ = {};  // the stream may live on until its answer is taken
   stream->body_share_.give_back();
   --calls_;
-  close_if_drained();
+  co_await close_if_drained();
 }
 
 }  // namespace portolan::gateway

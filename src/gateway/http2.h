@@ -55,7 +55,7 @@ class Http2Connection final : public Connection, public std::enable_shared_from_
   void look();
   void calm();
   void fail();
-  void close_if_drained();
+  world::Task<void> close_if_drained();
 
   Port& port_;
   std::shared_ptr<world::Conduit> conduit_;

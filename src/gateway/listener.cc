@@ -51,7 +51,7 @@ Result<void> Listener::expect_free(const std::string& address, std::uint16_t por
                     "cannot listen on " + address + ":" + std::to_string(port) + ": " + error.message());
 }
 
-Result<std::uint16_t> Listener::listen(const std::string& address, std::uint16_t port, asio::ssl::context* tls) {
+Result<std::uint16_t> Listener::listen(const std::string& address, std::uint16_t port, Speaks speaks) {
   ErrorCode error;
   const auto where = asio::ip::make_address(address, error);
   if (error) return base::fail(Code::config_invalid, "listen.address " + address + " is not an IP address");
@@ -68,11 +68,11 @@ Result<std::uint16_t> Listener::listen(const std::string& address, std::uint16_t
     return base::fail(Code::config_invalid,
                       "cannot listen on " + address + ":" + std::to_string(port) + ": " + error.message());
   acceptors_.push_back(acceptor);
-  asio::co_spawn(port_.reactor.io, accept(acceptor, tls), asio::detached);
+  asio::co_spawn(port_.reactor.io, accept(acceptor, speaks), asio::detached);
   return acceptor->local_endpoint().port();
 }
 
-Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, asio::ssl::context* tls) {
+Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
   while (acceptor->is_open()) {
     world::Socket socket(port_.reactor.io.get_executor());
     ErrorCode error;
@@ -87,6 +87,8 @@ Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, asio::ssl::conte
     const bool full = is_full(socket);
     auto conduit = std::make_shared<world::Conduit>(port_.reactor, std::move(socket));
     conduit->prepare();
+    // A connection keeps the certificates that it began with, whatever is reloaded meanwhile.
+    const TlsPointer tls = speaks == Speaks::tls ? tls_ : nullptr;
     if (full) {
       port_.counters.connections_refused.fetch_add(1, std::memory_order_relaxed);
       if (turned_away_ == turned_away_max) continue;
@@ -120,7 +122,7 @@ Task<void> Listener::make_room(Acceptor& acceptor) {
   co_await world::sleep_for(base::milliseconds{50}, port_.reactor.clock);
 }
 
-Task<void> Listener::serve(std::shared_ptr<world::Conduit> conduit, asio::ssl::context* tls) {
+Task<void> Listener::serve(std::shared_ptr<world::Conduit> conduit, TlsPointer tls) {
   std::string first;
   const Result<bool> http2 = co_await speaks_http2(*conduit, tls, port_.config().deadlines.idle, first);
   silent_.erase(conduit.get());
@@ -134,7 +136,7 @@ Task<void> Listener::serve(std::shared_ptr<world::Conduit> conduit, asio::ssl::c
 
 /// In the protocol that the caller speaks, once it has said which; and what it sends is read for a moment, for
 /// closing on unread bytes would reset the connection before the answer is read (RFC 9112 section 9.6).
-Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, asio::ssl::context* tls) {
+Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, TlsPointer tls) {
   std::string first;
   const Result<bool> http2 = co_await speaks_http2(*conduit, tls, turning_away_max, first);
   ErrorCode error;
@@ -142,7 +144,7 @@ Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, asio::ss
   const std::string_view answer = http2 && *http2 ? full_goaway : full_answer;
   const bool told = co_await conduit->write(answer, error);
   if (told) {
-    conduit->shut_down();
+    co_await conduit->shut_down();
     std::array<char, 4096> dropped;
     while (!error) co_await conduit->read_some(asio::buffer(dropped), error);
   }
@@ -151,12 +153,16 @@ Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, asio::ss
 }
 
 /// By the HTTP/2 preface, which both ALPN and prior knowledge begin with. `first` gets the bytes that were read.
-Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, asio::ssl::context* tls,
-                                          base::Duration silence_max, std::string& first) {
+Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, TlsPointer tls, base::Duration silence_max,
+                                          std::string& first) {
   const config::Deadlines& deadlines = port_.config().deadlines;
   if (tls != nullptr) {
     conduit.give_up_at(port_.reactor.clock.now() + std::min(silence_max, deadlines.head));
-    CO_TRY_VOID(co_await conduit.accept_tls(*tls));
+    const Result<void> agreed = co_await conduit.accept_tls(*tls);
+    if (!agreed) {
+      port_.counters.tls_handshakes_failed.fetch_add(1, std::memory_order_relaxed);
+      co_return base::fail(agreed.error());
+    }
   }
   while (first.size() < http2_preface.size()) {
     conduit.give_up_at(port_.reactor.clock.now() +

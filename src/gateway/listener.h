@@ -11,6 +11,7 @@
 
 #include "gateway/connection.h"
 #include "world/descriptors.h"
+#include "world/tls.h"
 
 namespace portolan::gateway {
 
@@ -19,9 +20,12 @@ class Listener {
   Listener(world::Reactor& reactor, Journey& journey, observe::Counters& counters, Occupancy& occupancy);
   ~Listener();
 
-  /// Binds and listens. `tls` null: plain. Port 0: any; the port that was taken is returned. Code::config_invalid.
-  base::Result<std::uint16_t> listen(const std::string& address, std::uint16_t port,
-                                     world::asio::ssl::context* tls);
+  enum class Speaks : std::uint8_t { plain, tls };
+  /// Binds and listens. Port 0: any; the port that was taken is returned. Code::config_invalid.
+  base::Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, Speaks speaks);
+  /// What the TLS port shows and asks for, from the next connection on. Before listen(… Speaks::tls), and at will
+  /// on the reactor's thread.
+  void use_tls(std::shared_ptr<const world::ServerTls> tls) { tls_ = std::move(tls); }
 
   /// That no other process listens there. SO_REUSEPORT alone would let a second gateway share the port unseen, and
   /// with it the traffic. Port 0 is always free. Code::config_invalid.
@@ -33,17 +37,19 @@ class Listener {
 
  private:
   using Acceptor = world::asio::basic_socket_acceptor<world::Tcp, world::Executor>;
-  world::Task<void> accept(std::shared_ptr<Acceptor> acceptor, world::asio::ssl::context* tls);
+  using TlsPointer = std::shared_ptr<const world::ServerTls>;
+  world::Task<void> accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks);
   bool is_full(world::Socket& newest) const;
   world::Task<void> make_room(Acceptor& acceptor);
-  world::Task<void> serve(std::shared_ptr<world::Conduit> conduit, world::asio::ssl::context* tls);
-  world::Task<void> turn_away(std::shared_ptr<world::Conduit> conduit, world::asio::ssl::context* tls);
-  world::Task<base::Result<bool>> speaks_http2(world::Conduit& conduit, world::asio::ssl::context* tls,
-                                               base::Duration silence_max, std::string& first);
+  world::Task<void> serve(std::shared_ptr<world::Conduit> conduit, TlsPointer tls);
+  world::Task<void> turn_away(std::shared_ptr<world::Conduit> conduit, TlsPointer tls);
+  world::Task<base::Result<bool>> speaks_http2(world::Conduit& conduit, TlsPointer tls, base::Duration silence_max,
+                                               std::string& first);
   world::Task<void> serve_http1(std::shared_ptr<world::Conduit> conduit, std::string_view first);
   world::Task<void> serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first);
 
   Port port_;
+  TlsPointer tls_;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
   std::unordered_set<world::Conduit*> silent_;  // accepted, but have not said yet what they speak
   std::unordered_set<Connection*> connections_;

@@ -60,7 +60,8 @@ Result<void> identify(Call& call, const Bench& bench) {
                                                .query = call.target.query,
                                                .headers = call.request.headers,
                                                .body_hash = call.body_hash};
-  TRY(call.identity, call.snapshot->keyring.identify(signed_request, bench.signing_keys, call.began_wall));
+  TRY(call.identity, call.snapshot->keyring.identify(signed_request, bench.signing_keys, call.began_wall,
+                                                     call.request.certificate_names));
   call.inference.source =
       call.identity.source != domain::region_none ? call.identity.source : call.snapshot->config.source_region;
   return {};

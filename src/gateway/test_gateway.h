@@ -33,7 +33,7 @@ class ListeningGateway {
                                                         .seed = 7},
                                          snapshot_);
     listener_ = std::make_unique<Listener>(reactor_, *journey_, counters, occupancy);
-    port_ = listener_->listen("127.0.0.1", 0, nullptr).value();
+    port_ = listener_->listen("127.0.0.1", 0, Listener::Speaks::plain).value();
   }
   ~ListeningGateway() {
     drain();
@@ -41,6 +41,15 @@ class ListeningGateway {
     reactor_.io.stop();
     if (thread_.joinable()) thread_.join();
     recorder_.reset();
+  }
+
+  /// Opens a TLS port too. Before start().
+  std::uint16_t listen_tls(std::shared_ptr<const world::ServerTls> tls) {
+    listener_->use_tls(std::move(tls));
+    return listener_->listen("127.0.0.1", 0, Listener::Speaks::tls).value();
+  }
+  void use_tls(std::shared_ptr<const world::ServerTls> tls) {
+    on_reactor([&] { listener_->use_tls(std::move(tls)); });
   }
 
   /// After the scripts are written: from now on the reactor's thread reads them.

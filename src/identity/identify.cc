@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 
 namespace portolan::identity {
 namespace {
@@ -53,6 +54,10 @@ Keyring::Keyring(const config::Config& config) : catalog_(config.catalog), nobod
         const auto* principal = add(tenant, index, key, CredentialKind::sigv4, key.access_key_id);
         by_access_key_id_.try_emplace(key.access_key_id, principal, key.secret_access_key);
       }
+      if (!key.certificate_name.empty()) {
+        const auto* principal = add(tenant, index, key, CredentialKind::certificate, key.certificate_name);
+        by_certificate_name_.try_emplace(key.certificate_name, principal);
+      }
       std::string hash;
       if (base::from_hex(key.api_key_sha256, hash) && hash.size() == sizeof(base::Digest)) {
         base::Digest digest;
@@ -80,7 +85,7 @@ const domain::Principal* Keyring::add(const config::Tenant& tenant, std::size_t 
 }
 
 base::Result<Identity> Keyring::identify(const SignedRequest& request, SigningKeys& signing_keys,
-                                         base::WallTime now) const {
+                                         base::WallTime now, std::span<const std::string> certificate_names) const {
   const wire::Header* authorization = nullptr;
   const wire::Header* api_key = nullptr;
   for (const wire::Header& field : *request.headers) {
@@ -98,6 +103,8 @@ base::Result<Identity> Keyring::identify(const SignedRequest& request, SigningKe
     if (starts_with_scheme(value, "Bearer")) return by_api_key(without_blanks(value.substr(6)));
   } else if (api_key != nullptr) {
     return by_api_key(without_blanks(api_key->value));
+  } else if (!certificate_names.empty()) {
+    return by_certificate(certificate_names);
   }
   return base::fail(Code::missing_credentials, std::string{missing});
 }
@@ -137,6 +144,23 @@ base::Result<Identity> Keyring::by_api_key(std::string_view key) const {
   if (found == by_api_key_hash_.end())
     return base::fail(Code::bad_api_key, "Authentication failed: Please make sure your API Key is valid.");
   return Identity{.principal = found->second, .source = domain::region_none};
+}
+
+base::Result<Identity> Keyring::by_certificate(std::span<const std::string> names) const {
+  const domain::Principal* principal = nullptr;
+  for (const std::string& name : names) {
+    const auto found = by_certificate_name_.find(name);
+    if (found == by_certificate_name_.end()) continue;
+    if (principal != nullptr && principal->arn != found->second->arn)
+      return base::fail(Code::unknown_certificate,
+                        "The client certificate has the names of two users of this gateway; it must have one's.");
+    if (principal == nullptr) principal = found->second;
+  }
+  if (principal == nullptr)
+    return base::fail(Code::unknown_certificate,
+                      fmt::format("No key of this gateway has a name of the client certificate ({}).",
+                                  base::cut_text(names.front(), 200)));
+  return Identity{.principal = principal, .source = domain::region_none};
 }
 
 const domain::Principal* Keyring::find(std::string_view name) const {

@@ -4,12 +4,18 @@
 // A Keyring is compiled from the configuration and never changes; a reload builds another. API keys are held only
 // as SHA-256 hashes and found by hash, so the look-up's timing tells nothing about a key. Secret access keys are
 // wiped when the Keyring goes. Any thread may use a Keyring.
+//
+// A client certificate is a credential of the connection; a signature or an API key one of the request. The
+// request's own wins, since a connection may be a proxy's that carries the calls of many; and when it is wrong the
+// call is refused, whatever certificate the connection has. The certificate counts only for a request that brings
+// nothing.
 #pragma once
 
 #include <array>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,7 +28,7 @@
 
 namespace portolan::identity {
 
-/// A Principal with the Region its credential names (the SigV4 scope), or region_none (API keys).
+/// A Principal with the Region its credential names (the SigV4 scope), or region_none (API keys, certificates).
 struct Identity {
   const domain::Principal* principal = nullptr;  // owned by the Keyring
   domain::RegionIndex source = domain::region_none;
@@ -34,12 +40,14 @@ class Keyring {
   Keyring(const Keyring&) = delete;
   Keyring& operator=(const Keyring&) = delete;
 
-  /// Tries, in this order: Authorization: AWS4-HMAC-SHA256, Authorization: Bearer, x-api-key.
-  /// Errors: missing_credentials, incomplete_signature, unknown_access_key, bad_signature, expired_signature,
-  /// bad_api_key. A scope whose service is not "bedrock" or whose Region is not in the catalog is bad_signature,
-  /// said so.
-  base::Result<Identity> identify(const SignedRequest& request, SigningKeys& signing_keys,
-                                  base::WallTime now) const;
+  /// Tries, in this order: Authorization: AWS4-HMAC-SHA256, Authorization: Bearer, x-api-key, the connection's
+  /// client certificate. `certificate_names` are those of a certificate that the TLS handshake has verified, as
+  /// keys are configured ("uri:…", "dns:…", "subject:…"); none when there is no certificate. Errors:
+  /// missing_credentials, incomplete_signature, unknown_access_key, bad_signature, expired_signature, bad_api_key,
+  /// unknown_certificate (nobody has any of its names, or two users have). A scope whose service is not "bedrock"
+  /// or whose Region is not in the catalog is bad_signature, said so.
+  base::Result<Identity> identify(const SignedRequest& request, SigningKeys& signing_keys, base::WallTime now,
+                                  std::span<const std::string> certificate_names = {}) const;
 
   /// A principal by ARN, key id, access key id, or user name when that is unique: for explain. Null when there is
   /// none.
@@ -66,12 +74,14 @@ class Keyring {
   base::Result<Identity> by_signature(const SignedRequest& request, std::string_view value,
                                       SigningKeys& signing_keys, base::WallTime now) const;
   base::Result<Identity> by_api_key(std::string_view key) const;
+  base::Result<Identity> by_certificate(std::span<const std::string> names) const;
   const domain::Principal* add(const config::Tenant& tenant, std::size_t tenant_index, const config::Key& key,
                                domain::CredentialKind kind, std::string key_id);
 
   std::vector<std::unique_ptr<domain::Principal>> principals_;
   std::unordered_map<std::string, Secret, TextHash, std::equal_to<>> by_access_key_id_;
   std::unordered_map<base::Digest, const domain::Principal*, DigestHash> by_api_key_hash_;
+  std::unordered_map<std::string, const domain::Principal*> by_certificate_name_;
   std::shared_ptr<const domain::Catalog> catalog_;
   base::HmacKey nobody_;  // signs for access keys that do not exist
 };

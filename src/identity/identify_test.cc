@@ -23,12 +23,15 @@ config::Config two_tenants() {
        .account_id = "111122223333",
        .keys = {
            {.name = "alice", .access_key_id = "AKIDALICE", .secret_access_key = base::Secret{"alice's secret"}},
-           {.name = "alice", .api_key_sha256 = base::to_hex(base::sha256(api_key))}}});
+           {.name = "alice", .api_key_sha256 = base::to_hex(base::sha256(api_key))},
+           {.name = "mesh", .certificate_name = "uri:spiffe://acme/mesh"},
+           {.name = "mesh", .certificate_name = "dns:mesh.example"}}});
   config.tenants.push_back(
       {.name = "support",
        .account_id = "444455556666",
        .keys = {{.name = "bob", .access_key_id = "AKIDBOB", .secret_access_key = base::Secret{"bob's secret"}},
-                {.name = "alice", .access_key_id = "AKIDALICE2", .secret_access_key = base::Secret{"other"}}}});
+                {.name = "alice", .access_key_id = "AKIDALICE2", .secret_access_key = base::Secret{"other"}},
+                {.name = "desk", .certificate_name = "subject:CN=desk,O=Acme"}}});
   return config;
 }
 
@@ -198,6 +201,68 @@ TEST_F(Identify, RefusesTwoAuthorizationHeaders) {
   expect_refused(call, Code::missing_credentials, "only once");
 }
 
+class IdentifyByCertificate : public Identify {
+ protected:
+  base::Result<Identity> identify(const TestRequest& call, std::vector<std::string> names) {
+    return keyring_.identify(call.request(), keys_, now_, names);
+  }
+  void expect_unknown(std::vector<std::string> names, std::string_view message_part) {
+    const auto identity = identify(TestRequest{}, std::move(names));
+    ASSERT_FALSE(identity.has_value());
+    EXPECT_EQ(identity.error().facts().name, "unknown_certificate") << identity.error().message;
+    EXPECT_THAT(identity.error().message, HasSubstr(std::string{message_part}));
+  }
+};
+
+TEST_F(IdentifyByCertificate, NamesThePrincipalOfAnyOfItsNames) {
+  const auto identity = identify({}, {"dns:other.example", "uri:spiffe://acme/mesh", "subject:CN=whatever"});
+  ASSERT_TRUE(identity.has_value()) << identity.error().message;
+  EXPECT_EQ(identity->principal->arn, "arn:aws:iam::111122223333:user/mesh");
+  EXPECT_EQ(identity->principal->tenant, "research");
+  EXPECT_EQ(identity->principal->kind, domain::CredentialKind::certificate);
+  EXPECT_EQ(identity->principal->key_id, "uri:spiffe://acme/mesh");
+  EXPECT_EQ(identity->principal->access_key_id, "");
+  EXPECT_EQ(identity->source, domain::region_none);
+  EXPECT_EQ(identify({}, {"subject:CN=desk,O=Acme"})->principal->user_name, "desk");
+  EXPECT_EQ(identify({}, {"uri:spiffe://acme/mesh", "dns:mesh.example"})->principal->user_name, "mesh")
+      << "two names of one user";
+}
+
+TEST_F(IdentifyByCertificate, RefusesNamesThatNobodyHas) {
+  expect_unknown({"dns:mallory.example", "subject:CN=mesh"}, "(dns:mallory.example)");
+  expect_unknown({"uri:dns:mesh.example"}, "No key");
+  expect_unknown({"dns:MESH.example"}, "No key");
+}
+
+TEST_F(IdentifyByCertificate, RefusesTheNamesOfTwoUsers) {
+  expect_unknown({"dns:mesh.example", "subject:CN=desk,O=Acme"}, "two users");
+}
+
+TEST_F(IdentifyByCertificate, LetsTheRequestsOwnCredentialWin) {
+  TestRequest signed_by_bob;
+  sign(signed_by_bob, "AKIDBOB", "bob's secret");
+  EXPECT_EQ(identify(signed_by_bob, {"dns:mesh.example"})->principal->user_name, "bob");
+  TestRequest with_key;
+  with_key.add("x-api-key", api_key);
+  EXPECT_EQ(identify(with_key, {"dns:mesh.example"})->principal->user_name, "alice");
+}
+
+TEST_F(IdentifyByCertificate, NeverStandsInForAWrongCredential) {
+  const auto refused_as = [&](const TestRequest& call) {
+    const auto identity = identify(call, {"dns:mesh.example"});
+    return identity.has_value() ? "nothing" : std::string{identity.error().facts().name};
+  };
+  TestRequest badly_signed;
+  sign(badly_signed, "AKIDALICE", "bob's secret");
+  EXPECT_EQ(refused_as(badly_signed), "bad_signature");
+  TestRequest wrong_key;
+  wrong_key.add("authorization", "Bearer pk-guess");
+  EXPECT_EQ(refused_as(wrong_key), "bad_api_key");
+  TestRequest unknown_scheme;
+  unknown_scheme.add("authorization", "Basic YTpi");
+  EXPECT_EQ(refused_as(unknown_scheme), "missing_credentials");
+}
+
 TEST_F(Identify, LeavesOutAnApiKeyWhoseHashIsNotOne) {
   config::Config config = two_tenants();
   config.tenants[0].keys = {{.name = "carol", .api_key_sha256 = "abcd"},
@@ -217,7 +282,7 @@ TEST_F(Identify, FindsAPrincipalByAnyOfItsNames) {
   ASSERT_NE(by_key, nullptr);
   EXPECT_EQ(by_key->kind, domain::CredentialKind::api_key);
   EXPECT_EQ(keyring_.find(""), nullptr);
-  EXPECT_EQ(keyring_.principals().size(), 4U);
+  EXPECT_EQ(keyring_.principals().size(), 7U);
 }
 
 TEST_F(Identify, FindsAUserWithTwoCredentialsByName) {

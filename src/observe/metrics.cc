@@ -242,6 +242,8 @@ void write_rest(Page& page, const Reactors& reactors) {
       "HTTP/2 connections ended because they sent too many frames that carry nothing.",
       &Counters::connections_flooding);
   one("portolan_connections_open", "gauge", "Connections from callers that are open.", &Counters::connections_open);
+  one("portolan_tls_handshakes_failed_total", "counter",
+      "Connections from callers that ended before a TLS handshake was complete.", &Counters::tls_handshakes_failed);
 }
 
 void write_histograms(Page& page, const Reactors& reactors) {
@@ -287,6 +289,10 @@ std::string Metrics::scrape(const domain::Catalog& catalog) const {
   write_rest(page, counters_);
   write_histograms(page, counters_);
   write_gauges(page, gauges_);
+  for (const GaugeFamily& family : families_) {
+    page.family(family.name, "gauge", family.help);
+    for (const auto& [labels, value] : family.values()) page.sample(labels, value);
+  }
   return std::move(page).text();
 }
 

@@ -69,6 +69,7 @@ struct Counters {
   Count connections_refused{0};   // one too many, or no descriptor left
   Count connections_flooding{0};  // HTTP/2, ended for frames that carry nothing
   std::atomic<std::int64_t> connections_open{0};
+  Count tls_handshakes_failed{0};
   std::atomic<std::int64_t> calls_in_flight{0};
   Histogram duration;    // whole calls that were served
   Histogram first_byte;  // to the caller
@@ -86,6 +87,13 @@ struct Gauge {
   bool counter = false;
 };
 
+/// The same for gauges that come and go with the configuration: labels and values.
+struct GaugeFamily {
+  std::string name;
+  std::string help;
+  std::function<std::vector<std::pair<std::string, double>>()> values;
+};
+
 class Metrics {
  public:
   explicit Metrics(std::size_t reactors);
@@ -93,6 +101,7 @@ class Metrics {
   /// Before serving starts; not while a scrape may run. Gauges of one name are written as one family, under the
   /// help of the first. `value` is called by the thread that scrapes.
   void add(Gauge gauge);
+  void add_family(GaugeFamily family) { families_.push_back(std::move(family)); }
   /// The Prometheus text of everything. Series that are zero for a Region or error that never occurred are left
   /// out.
   std::string scrape(const domain::Catalog& catalog) const;
@@ -100,6 +109,7 @@ class Metrics {
  private:
   std::vector<std::unique_ptr<Counters>> counters_;
   std::vector<Gauge> gauges_;
+  std::vector<GaugeFamily> families_;
 };
 
 }  // namespace portolan::observe

@@ -36,6 +36,7 @@ void raise(std::atomic<std::int64_t>& value, std::int64_t at_least) {
 bool hard_failure(base::Code code) {
   switch (code) {
     case base::Code::upstream_refused:
+    case base::Code::upstream_untrusted:
     case base::Code::upstream_connect_timeout:
     case base::Code::upstream_silent:
     case base::Code::upstream_cut:

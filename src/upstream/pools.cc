@@ -2,7 +2,6 @@
 #include "upstream/pools.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <cstring>
 
 namespace portolan::upstream {
@@ -40,12 +39,8 @@ class Pools::Lane final : public Flow {
   base::Instant kept_at() const { return kept_at_; }
   void kept(base::Instant at) { kept_at_ = at; }
   void reuse() { reused_ = true; }
-  /// Whatever arrived while nobody asked is no answer to the next request. Under TLS unread bytes may be session
-  /// tickets; what else they are, the next exchange finds out from records that only the Region can have sent.
-  bool usable() {
-    if (conduit_ == nullptr || generation_ != pool().generation) return false;
-    return conduit_->is_tls() ? !conduit_->peer_closed() : conduit_->is_quiet();
-  }
+  /// Whatever arrived while nobody asked is no answer to the next request.
+  bool usable() { return conduit_ != nullptr && generation_ == pool().generation && conduit_->is_quiet(); }
   bool is_current() { return generation_ == pool().generation; }
 
  private:
@@ -54,7 +49,6 @@ class Pools::Lane final : public Flow {
   Task<Result<void>> fill(base::Instant by);
   base::Error lost(const ErrorCode& error, Code otherwise) const;
   void disconnect();
-  const std::string& name() { return pool().endpoint.host_header; }
 
   Pools& pools_;
   domain::RegionIndex region_;
@@ -76,22 +70,28 @@ class Pools::Lane final : public Flow {
 };
 
 Task<Result<void>> Pools::Lane::connect(base::Duration within) {
-  const config::Endpoint endpoint = pool().endpoint;  // a reload may change it while we wait
+  const Destination destination = pool().destination;  // a reload may change it while we wait
   generation_ = pool().generation;
   world::Reactor& reactor = pools_.reactor_;
   pool().counts.connects.fetch_add(1, std::memory_order_relaxed);
-  ErrorCode error;
-  // Names are resolved when a configuration is loaded; here the host is an address.
-  const auto address = world::asio::ip::make_address(endpoint.host, error);
   world::Socket socket(reactor.io.get_executor());
   auto conduit = std::make_unique<world::Conduit>(reactor, std::move(socket));
   conduit->give_up_at(reactor.clock.now() + within);
-  const world::Tcp::endpoint target{address, endpoint.port};
   connecting_ = conduit.get();
-  if (!error) co_await conduit->socket().async_connect(target, world::into(error));
+  ErrorCode error;
+  co_await conduit->socket().async_connect(destination.address, world::into(error));
+  Result<void> connected;
+  if (error) {
+    connected = base::fail(Code::upstream_refused, destination.name + ": connect: " + error.message());
+  } else {
+    conduit->prepare();
+    if (destination.tls != nullptr && !abandoned_)
+      connected = co_await conduit->connect_tls(*destination.tls, destination.host);
+    if (!connected) connected.error().message.insert(0, destination.name + ": ");
+  }
   connecting_ = nullptr;
   if (abandoned_) co_return base::fail(lost(error, Code::upstream_refused));
-  if (error) {
+  if (!connected) {
     pool().counts.connects_failed.fetch_add(1, std::memory_order_relaxed);
     if (error == world::asio::error::no_descriptors)
       co_return base::fail(Code::overloaded,
@@ -99,16 +99,9 @@ Task<Result<void>> Pools::Lane::connect(base::Duration within) {
                            "moment.",
                            base::seconds{1});
     if (conduit->timed_out())
-      co_return base::fail(Code::upstream_connect_timeout, "no connection within " + base::format_duration(within));
-    co_return base::fail(Code::upstream_refused, "connect: " + error.message());
-  }
-  conduit->prepare();
-  if (endpoint.tls) {
-    connecting_ = conduit.get();
-    const Result<void> secured = co_await conduit->connect_tls(*pools_.tls_, endpoint.host);
-    connecting_ = nullptr;
-    if (abandoned_) co_return base::fail(lost(error, Code::upstream_refused));
-    if (!secured) co_return base::fail(secured.error());
+      co_return base::fail(Code::upstream_connect_timeout,
+                           destination.name + ": no connection within " + base::format_duration(within));
+    co_return connected;
   }
   conduit->no_deadline();
   conduit_ = std::move(conduit);
@@ -252,33 +245,15 @@ void Pools::Lane::release(bool reusable) {
 Pools::Pools(world::Reactor& reactor) : reactor_(reactor) {}
 Pools::~Pools() = default;
 
-Result<void> Pools::set_endpoints(const std::vector<config::Endpoint>& endpoints) {
-  if (tls_ == nullptr && std::ranges::any_of(endpoints, &config::Endpoint::tls)) {
-    TRY(tls_, world::client_tls());
-  }
-  std::array<config::Endpoint, domain::regions_max> wanted{};
-  for (const config::Endpoint& endpoint : endpoints) {
-    config::Endpoint& slot = wanted[endpoint.region] = endpoint;
-    ErrorCode error;
-    world::asio::ip::make_address(slot.host, error);
-    if (!error) continue;
-    world::Tcp::resolver resolver(reactor_.io);
-    const auto found = resolver.resolve(slot.host, std::to_string(slot.port), error);
-    if (error || found.empty())
-      return base::fail(Code::config_invalid,
-                        "endpoint " + slot.host_header + ": cannot resolve the name: " + error.message());
-    slot.host = found.begin()->endpoint().address().to_string();
-  }
+void Pools::set_destinations(const Destinations& destinations) {
   for (std::size_t i = 0; i < pools_.size(); ++i) {
     Pool& pool = pools_[i];
-    const bool same = pool.endpoint.host == wanted[i].host && pool.endpoint.port == wanted[i].port &&
-                      pool.endpoint.tls == wanted[i].tls;
-    pool.endpoint = wanted[i];
+    const bool same = pool.destination.same_as(destinations[i]);
+    pool.destination = destinations[i];
     if (same) continue;
     pool.idle.clear();
     ++pool.generation;
   }
-  return {};
 }
 
 FlowPointer Pools::open(domain::RegionIndex region) {
@@ -309,7 +284,7 @@ void Pools::keep(std::unique_ptr<Lane> lane) {
 
 void Pools::warm(domain::RegionIndex region) {
   Pool& pool = pools_[region];
-  if (pool.warming || pool.endpoint.port == 0) return;
+  if (pool.warming || pool.destination.address.port() == 0) return;
   const base::Instant now = reactor_.clock.now();
   if (now - pool.warmed_at < warm_pause) return;
   pool.warmed_at = now;

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
+#include "upstream/destinations.h"
 #include "upstream/transport.h"
 #include "world/conduit.h"
 
@@ -31,8 +31,8 @@ class Pools final : public Transport {
   explicit Pools(world::Reactor& reactor);
   ~Pools() override;
 
-  /// Takes the endpoints of a (new) configuration. Kept connections to an endpoint that changed are closed.
-  base::Result<void> set_endpoints(const std::vector<config::Endpoint>& endpoints);
+  /// Takes the destinations of a (new) configuration. Kept connections to one that changed are closed.
+  void set_destinations(const Destinations& destinations);
 
   FlowPointer open(domain::RegionIndex region) override;
   void warm(domain::RegionIndex region) override;
@@ -41,8 +41,8 @@ class Pools final : public Transport {
  private:
   class Lane;
   struct Pool {
-    config::Endpoint endpoint;
-    std::uint32_t generation = 0;  // of the endpoint: a connection to an older one is not kept
+    Destination destination;
+    std::uint32_t generation = 0;  // of the destination: a connection to an older one is not kept
     std::vector<std::unique_ptr<Lane>> idle;
     base::Instant warmed_at{};
     bool warming = false;
@@ -53,7 +53,6 @@ class Pools final : public Transport {
 
   world::Reactor& reactor_;
   std::array<Pool, domain::regions_max> pools_;
-  std::unique_ptr<world::asio::ssl::context> tls_;
 };
 
 }  // namespace portolan::upstream

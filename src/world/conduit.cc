@@ -2,25 +2,15 @@
 #include "world/conduit.h"
 
 #include <array>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 namespace portolan::world {
 namespace {
 
-constexpr unsigned char alpn_offered[] = "\x02h2\x08http/1.1";
-
-int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
-                void*) {
-  unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_size, alpn_offered, sizeof alpn_offered - 1, in, in_size) !=
-      OPENSSL_NPN_NEGOTIATED)
-    return SSL_TLSEXT_ERR_NOACK;
-  *out = chosen;
-  return SSL_TLSEXT_ERR_OK;
-}
+constexpr base::Duration farewell_max = base::seconds{1};
 
 }  // namespace
 
@@ -35,8 +25,8 @@ void Conduit::prepare() {
   socket_.non_blocking(true, ignored);
 }
 
-Task<base::Result<void>> Conduit::accept_tls(asio::ssl::context& context) {
-  tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, context);
+Task<base::Result<void>> Conduit::accept_tls(const ServerTls& tls) {
+  tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, tls.context());
   ErrorCode error;
   co_await tls_->async_handshake(asio::ssl::stream_base::server, into(error));
   if (error)
@@ -44,16 +34,22 @@ Task<base::Result<void>> Conduit::accept_tls(asio::ssl::context& context) {
   co_return base::Result<void>{};
 }
 
-Task<base::Result<void>> Conduit::connect_tls(asio::ssl::context& context, const std::string& host) {
-  tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, context);
-  SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str());
-  tls_->set_verify_mode(asio::ssl::verify_peer);
-  tls_->set_verify_callback(asio::ssl::host_name_verification(host));
+Task<base::Result<void>> Conduit::connect_tls(const ClientTls& tls, const std::string& host) {
+  tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, tls.context());
+  SSL* ssl = tls_->native_handle();
+  // An address is looked for among the certificate's addresses, and is no name to ask for (RFC 6066 section 3).
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) != 1) {
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (SSL_set1_host(ssl, host.c_str()) != 1 || SSL_set_tlsext_host_name(ssl, host.c_str()) != 1)
+      co_return base::fail(base::Code::upstream_refused, "TLS handshake: the name cannot be asked for");
+  }
   ErrorCode error;
   co_await tls_->async_handshake(asio::ssl::stream_base::client, into(error));
-  if (error)
-    co_return base::fail(base::Code::upstream_refused, "TLS handshake with " + host + ": " + error.message());
-  co_return base::Result<void>{};
+  if (!error) co_return base::Result<void>{};
+  if (const long verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK)
+    co_return base::fail(base::Code::upstream_untrusted,
+                         std::string{"its certificate is not trusted: "} + X509_verify_cert_error_string(verdict));
+  co_return base::fail(base::Code::upstream_refused, "TLS handshake: " + error.message());
 }
 
 std::string_view Conduit::alpn() const {
@@ -70,6 +66,11 @@ std::string Conduit::tls_version() const {
 
 std::string Conduit::tls_cipher() const {
   return tls_ != nullptr ? SSL_get_cipher_name(tls_->native_handle()) : "";
+}
+
+std::vector<std::string> Conduit::peer_names() const {
+  if (tls_ == nullptr) return {};
+  return world::peer_names(tls_->native_handle());
 }
 
 Task<std::size_t> Conduit::read_some(asio::mutable_buffer buffer, ErrorCode& error) {
@@ -104,6 +105,13 @@ Task<bool> Conduit::write_rest(std::string_view first, std::string_view second, 
 
 bool Conduit::is_quiet() {
   if (!socket_.is_open()) return false;
+  if (tls_ != nullptr) {
+    // What waits may be no more than session tickets, so records are taken and judged. The socket does not block.
+    char stray = 0;
+    ErrorCode error;
+    const std::size_t got = tls_->read_some(asio::buffer(&stray, 1), error);
+    return got == 0 && (error == asio::error::would_block || error == asio::error::try_again);
+  }
   char byte = 0;
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -122,8 +130,20 @@ bool Conduit::peer_closed() {
   return ::poll(&state, 1, 0) > 0;
 }
 
-void Conduit::shut_down() {
+Task<void> Conduit::shut_down() {
   ErrorCode ignored;
+  SSL* ssl = tls_ != nullptr ? tls_->native_handle() : nullptr;
+  const bool owes_word = ssl != nullptr && socket_.is_open() && SSL_is_init_finished(ssl) != 0 &&
+                         (SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) == 0;
+  if (owes_word) {
+    // As if the peer had said its word already: else the operation would wait for it.
+    const int received = SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN;
+    SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+    give_up_at(reactor_.clock.now() + farewell_max);
+    co_await tls_->async_shutdown(into(ignored));
+    no_deadline();
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | received);
+  }
   socket_.shutdown(Tcp::socket::shutdown_send, ignored);
 }
 
@@ -147,30 +167,6 @@ void Conduit::cancel() {
 
 void Conduit::on_expired() {
   cancel();
-}
-
-base::Result<std::unique_ptr<asio::ssl::context>> server_tls(const std::string& certificate_file,
-                                                             const std::string& private_key_file) {
-  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  SSL_CTX_set_alpn_select_cb(context->native_handle(), select_alpn, nullptr);
-  ErrorCode error;
-  context->use_certificate_chain_file(certificate_file, error);
-  if (error)
-    return base::fail(base::Code::config_invalid, "certificate " + certificate_file + ": " + error.message());
-  context->use_private_key_file(private_key_file, asio::ssl::context::pem, error);
-  if (error)
-    return base::fail(base::Code::config_invalid, "private key " + private_key_file + ": " + error.message());
-  return context;
-}
-
-base::Result<std::unique_ptr<asio::ssl::context>> client_tls() {
-  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  ErrorCode error;
-  context->set_default_verify_paths(error);
-  if (error) return base::fail(base::Code::config_invalid, "system trust store: " + error.message());
-  return context;
 }
 
 }  // namespace portolan::world
