@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/certificate_files.h"
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/process_secrets.h"
@@ -14,7 +15,8 @@ namespace {
 int check(const std::string& path, bool json) {
   const auto text = read_text(path);
   if (!text) return report(text.error());
-  const config::Loaded loaded = config::load(*text, path, ProcessSecrets{});
+  ProcessCertificateFiles certificates;
+  const config::Loaded loaded = config::load(*text, path, ProcessSecrets{}, &certificates);
   for (const config::Mistake& mistake : loaded.mistakes) {
     if (json) {
       const nlohmann::ordered_json line{{"file", mistake.file},
@@ -33,6 +35,7 @@ int check(const std::string& path, bool json) {
                  loaded.mistakes.size() == 1 ? "mistake" : "mistakes");
     return Exit::usage;
   }
+  for (const std::string& warning : certificates.warnings()) fmt::print(stderr, "portolan: {}\n", warning);
   const config::Config& config = *loaded.config;
   if (json)
     fmt::print("{}\n", nlohmann::ordered_json{{"ok", true}, {"version", config.version_hash}}.dump());

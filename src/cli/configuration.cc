@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "cli/certificate_files.h"
+#include "cli/command.h"
 #include "cli/process_secrets.h"
 
 namespace portolan::cli {
@@ -22,8 +24,12 @@ base::Result<config::Config> read_configuration(const std::string& path) {
 }
 
 base::Result<config::Config> load_configuration(const std::string& text, const std::string& path) {
-  config::Loaded loaded = config::load(text, path, ProcessSecrets{});
-  if (loaded.config) return std::move(*loaded.config);
+  ProcessCertificateFiles certificates;
+  config::Loaded loaded = config::load(text, path, ProcessSecrets{}, &certificates);
+  if (loaded.config) {
+    for (const std::string& warning : certificates.warnings()) log("warning: " + warning);
+    return std::move(*loaded.config);
+  }
   std::string message = path + " is not used: " + std::to_string(loaded.mistakes.size()) +
                         (loaded.mistakes.size() == 1 ? " mistake" : " mistakes");
   for (const config::Mistake& mistake : loaded.mistakes) message += "\n  " + mistake.text();

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/demo.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/sha256.h"
 #include "domain/nearest.h"
@@ -13,7 +17,42 @@ namespace {
 constexpr std::string_view provider_account = "999900001111";
 constexpr std::string_view provider_access_key_id = "AKIAPORTOLANSANDBOX1";
 constexpr std::string_view provider_secret = "sandbox-secret-not-for-production";
+
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump();
+}
+
+/// What follows the plain port in `listen`.
+std::string tls_section(const DemoOptions& options) {
+  if (!options.tls) return "";
+  return fmt::format(", tls: {{port: {}, certificates: [{{certificate: {}, private_key: {}}}]}}", options.tls_port,
+                     quoted(options.certificate_file()), quoted(options.private_key_file()));
+}
 }  // namespace
+
+base::Result<void> write_private(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return base::fail(base::Code::disk, path + ": " + std::strerror(errno));
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(file);
+  if (!written) return base::fail(base::Code::disk, path + ": " + std::strerror(errno));
+  return {};
+}
+
+base::Result<void> write_authority(const DemoOptions& options, const sim::Sandbox& sandbox) {
+  return write_private(options.ca_file(), sandbox.authority()->certificate_pem());
+}
+
+base::Result<void> write_gateway_certificate(const DemoOptions& options, const sim::Sandbox& sandbox,
+                                             const world::Clock& clock) {
+  TRY(const sim::CertificateWithKey shown,
+      sandbox.authority()->issue({.subject = "gateway",
+                                  .dns_names = {"localhost"},
+                                  .addresses = {"127.0.0.1"},
+                                  .validity = sim::Validity::days(90, clock.wall())}));
+  TRY_VOID(write_private(options.certificate_file(), shown.certificate_pem));
+  return write_private(options.private_key_file(), shown.private_key_pem);
+}
 
 sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clock& clock) {
   const auto catalog = domain::Catalog::builtin();
@@ -27,7 +66,12 @@ sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clo
   sandbox.secret_access_key = provider_secret;
   sandbox.capacity = options.capacity;
   sandbox.latency = options.latency;
+  sandbox.tls = options.tls;
   return sandbox;
+}
+
+std::string endpoint_url(const DemoOptions& options, const sim::SandboxEndpoint& endpoint) {
+  return fmt::format("{}://{}:{}", options.tls ? "https" : "http", endpoint.address, endpoint.port);
 }
 
 std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& sandbox,
@@ -39,10 +83,10 @@ std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& s
       "dev: true  # lets secrets stand in this file; never outside a demonstration\n"
       "data_dir: {}\n"
       "source_region: {}\n"
-      "listen: {{address: 127.0.0.1, port: {}}}\n"
+      "listen: {{address: 127.0.0.1, port: {}{}}}\n"
       "admin: {{address: 127.0.0.1, port: {}}}\n"
       "deadlines: {{first_byte: {}}}\n",
-      nlohmann::json(options.data_dir).dump(), options.source_region, options.port, options.admin_port,
+      quoted(options.data_dir), options.source_region, options.port, tls_section(options), options.admin_port,
       options.first_byte);
   if (options.reactors > 0) yaml += fmt::format("reactors: {}\n", options.reactors);
   yaml += fmt::format(
@@ -65,8 +109,8 @@ std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& s
       base::to_hex(base::sha256(keys.api_key)), keys.second_access_key_id, keys.second_secret_access_key,
       base::to_hex(base::sha256(keys.second_api_key)));
   for (const sim::SandboxEndpoint& endpoint : sandbox.endpoints())
-    yaml += fmt::format("  {}: {{endpoint: \"http://{}:{}\"}}\n", catalog.region(endpoint.region).name,
-                        endpoint.address, endpoint.port);
+    yaml += fmt::format("  {}: {{endpoint: \"{}\"{}}}\n", catalog.region(endpoint.region).name,
+                        endpoint_url(options, endpoint), options.tls ? ", ca: " + quoted(options.ca_file()) : "");
   return yaml;
 }
 

@@ -33,10 +33,28 @@ struct DemoOptions {
   std::uint32_t capacity = 0;
   std::string first_byte = "2s";
   unsigned reactors = 0;
+  bool tls = false;  // Regions speak TLS, and the gateway a TLS port beside the plain one
+  std::uint16_t tls_port = 8443;
+
+  /// Who vouches for all of them. In the data directory, as is what the gateway shows.
+  std::string ca_file() const { return data_dir + "/sandbox-ca.pem"; }
+  std::string certificate_file() const { return data_dir + "/gateway.pem"; }
+  std::string private_key_file() const { return data_dir + "/gateway.key"; }
 };
+
+/// Mode 0600: the demonstration's secrets open nothing, but a habit is a habit. Code::disk.
+base::Result<void> write_private(const std::string& path, const std::string& text);
+/// The authority of a sandbox that speaks TLS, for whoever is to believe its Regions. Code::disk.
+base::Result<void> write_authority(const DemoOptions& options, const sim::Sandbox& sandbox);
+/// A certificate for the gateway on 127.0.0.1 and localhost, from the sandbox's authority. Code::disk.
+base::Result<void> write_gateway_certificate(const DemoOptions& options, const sim::Sandbox& sandbox,
+                                             const world::Clock& clock);
 
 /// What the sandbox's Regions accept, and the gateway signs with.
 sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clock& clock);
+
+/// "http://127.77.0.1:40001", or https.
+std::string endpoint_url(const DemoOptions& options, const sim::SandboxEndpoint& endpoint);
 
 /// The configuration as YAML: endpoints of the sandbox, two tenants.
 std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& sandbox,

@@ -38,6 +38,12 @@ Result<void> check_mode(const struct stat& facts) {
 
 }  // namespace
 
+Result<void> check_owner_only(const std::string& path) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0) return base::fail(Code::disk, std::strerror(errno));
+  return check_mode(facts);
+}
+
 std::optional<Secret> ProcessSecrets::environment(const std::string& name) const {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;

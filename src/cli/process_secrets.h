@@ -6,6 +6,9 @@
 
 namespace portolan::cli {
 
+/// Refuses a file that others than its owner may read, by the rule of ProcessSecrets::file. Code::disk.
+base::Result<void> check_owner_only(const std::string& path);
+
 class ProcessSecrets final : public config::Secrets {
  public:
   std::optional<base::Secret> environment(const std::string& name) const override;

@@ -22,10 +22,10 @@ using control::AdminRequest;
 
 namespace {
 
-std::string with_port(const std::string& address, std::uint16_t port) {
+std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port) {
   // A wildcard address is where one listens, not where one connects.
   const std::string host = address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "::1" : address;
-  return fmt::format("http://{}:{}", host.find(':') != std::string::npos ? "[" + host + "]" : host, port);
+  return fmt::format("{}://{}:{}", scheme, host.find(':') != std::string::npos ? "[" + host + "]" : host, port);
 }
 
 AdminReply explain(gateway::Gateway& gateway, const AdminRequest& request) {
@@ -114,6 +114,7 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   running->disk_ = world::real_disk();
   running->data_dir_ = config.data_dir;
   running->address_ = config.listen.address;
+  if (config.listen.tls) running->tls_address_ = config.listen.tls->address;
   running->admin_address_ = config.admin.address;
   const std::uint16_t admin_port = config.admin.port;
   TRY(const std::string migrated, data::prepare_directory(*running->disk_, config.data_dir));
@@ -133,10 +134,13 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
 }
 
 std::string RunningGateway::gateway_url() const {
-  return with_port(address_, gateway_->port());
+  return url_of("http", address_, gateway_->port());
+}
+std::string RunningGateway::gateway_tls_url() const {
+  return gateway_->tls_port() == 0 ? "" : url_of("https", tls_address_, gateway_->tls_port());
 }
 std::string RunningGateway::admin_url() const {
-  return with_port(admin_address_, admin_.port());
+  return url_of("http", admin_address_, admin_.port());
 }
 
 void RunningGateway::mount_routes() {

@@ -23,6 +23,7 @@ class RunningGateway {
   gateway::Gateway& gateway() { return *gateway_; }
   const std::string& admin_key() const { return admin_key_; }
   std::string gateway_url() const;
+  std::string gateway_tls_url() const;  // empty without a TLS port
   std::string admin_url() const;
   std::string data_dir() const { return data_dir_; }
 
@@ -39,6 +40,7 @@ class RunningGateway {
   std::unique_ptr<gateway::Gateway> gateway_;
   control::AdminServer admin_;
   std::string address_;
+  std::string tls_address_;
   std::string admin_address_;
   std::string admin_key_;
   std::string data_dir_;

@@ -45,6 +45,9 @@ int run(const RunOptions& options) {
   const auto disk = world::real_disk();
   if (const auto ready = data::prepare_directory(*disk, options.demo.data_dir); !ready)
     return report(ready.error());
+  if (options.demo.tls) {
+    if (const auto written = write_authority(options.demo, **sandbox); !written) return report(written.error());
+  }
   const auto key = control::admin_key(options.demo.data_dir);
   if (!key) return report(key.error());
   control::AdminServer admin;
@@ -58,18 +61,19 @@ int run(const RunOptions& options) {
 
   nlohmann::ordered_json regions = nlohmann::ordered_json::object();
   for (const sim::SandboxEndpoint& endpoint : (*sandbox)->endpoints())
-    regions[used.catalog->region(endpoint.region).name] =
-        fmt::format("http://{}:{}", endpoint.address, endpoint.port);
+    regions[used.catalog->region(endpoint.region).name] = endpoint_url(options.demo, endpoint);
   if (options.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"ready", true},
-                                              {"admin", admin_url},
-                                              {"admin_key", *key},
-                                              {"access_key_id", used.access_key_id},
-                                              {"secret_access_key", used.secret_access_key},
-                                              {"regions", regions}}
-                           .dump());
+    nlohmann::ordered_json line{{"ready", true},
+                                {"admin", admin_url},
+                                {"admin_key", *key},
+                                {"access_key_id", used.access_key_id},
+                                {"secret_access_key", used.secret_access_key},
+                                {"regions", regions}};
+    if (options.demo.tls) line["ca_file"] = options.demo.ca_file();
+    fmt::print("{}\n", line.dump());
   } else {
     for (const auto& [name, url] : regions.items()) fmt::print("{:<16} {}\n", name, url.get<std::string>());
+    if (options.demo.tls) fmt::print("\ntrust {}\n", options.demo.ca_file());
     fmt::print("\nadmin {}   accepts access key {} / {}\nCtrl-C ends it.\n", admin_url, used.access_key_id,
                used.secret_access_key);
   }
@@ -112,6 +116,8 @@ void add_run(CLI::App* command, int& exit_code) {
       ->capture_default_str();
   command->add_option("--access-key-id", options->access_key_id, "Accept this key");
   command->add_option("--secret-access-key", options->secret_access_key, "And this secret");
+  command->add_flag("--tls", options->demo.tls,
+                    "Regions speak TLS; the authority that vouches for them goes to DATA_DIR/sandbox-ca.pem");
   command->add_flag("--no-latency", options->no_latency, "Answer at once (benchmarks)");
   command->add_flag("--json", options->json, "One JSON line when ready");
   command->callback([options, command, &exit_code] {

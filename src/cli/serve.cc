@@ -33,7 +33,9 @@ void add_serve(CLI::App& app, int& exit_code) {
       exit_code = report(running.error());
       return;
     }
-    log("serving on " + (*running)->gateway_url() + ", admin on " + (*running)->admin_url());
+    const std::string tls_url = (*running)->gateway_tls_url();
+    log("serving on " + (*running)->gateway_url() + (tls_url.empty() ? "" : " and " + tls_url) + ", admin on " +
+        (*running)->admin_url());
     exit_code = (*running)->run_until_told([&] { return read_configuration(options->config); });
   });
 }

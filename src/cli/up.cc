@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // portolan up: the demonstration. Sandbox Regions, a gateway in front of them, two tenants, three things to try.
-#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/configuration.h"
@@ -15,34 +13,25 @@
 namespace portolan::cli {
 namespace {
 
-using base::Code;
-using base::Result;
-
-/// Mode 0600: the demonstration's secrets open nothing, but a habit is a habit.
-Result<void> write_private(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return base::fail(Code::disk, path + ": " + std::strerror(errno));
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(file);
-  if (!written) return base::fail(Code::disk, path + ": " + std::strerror(errno));
-  return {};
-}
-
 void print_json(const RunningGateway& running, const DemoOptions& options, const std::string& gateway_url) {
   const DemoKeys keys;
-  const nlohmann::ordered_json line{{"ready", true},
-                                    {"gateway", gateway_url},
-                                    {"admin", running.admin_url()},
-                                    {"admin_key", running.admin_key()},
-                                    {"source_region", options.source_region},
-                                    {"access_key_id", keys.access_key_id},
-                                    {"secret_access_key", keys.secret_access_key},
-                                    {"api_key", keys.api_key},
-                                    {"data_dir", running.data_dir()},
-                                    {"second_tenant",
-                                     {{"access_key_id", keys.second_access_key_id},
-                                      {"secret_access_key", keys.second_secret_access_key},
-                                      {"api_key", keys.second_api_key}}}};
+  nlohmann::ordered_json line{{"ready", true},
+                              {"gateway", gateway_url},
+                              {"admin", running.admin_url()},
+                              {"admin_key", running.admin_key()},
+                              {"source_region", options.source_region},
+                              {"access_key_id", keys.access_key_id},
+                              {"secret_access_key", keys.secret_access_key},
+                              {"api_key", keys.api_key},
+                              {"data_dir", running.data_dir()},
+                              {"second_tenant",
+                               {{"access_key_id", keys.second_access_key_id},
+                                {"secret_access_key", keys.second_secret_access_key},
+                                {"api_key", keys.second_api_key}}}};
+  if (options.tls) {
+    line["gateway_tls"] = running.gateway_tls_url();
+    line["ca_file"] = options.ca_file();
+  }
   fmt::print("{}\n", line.dump());
   std::fflush(stdout);
 }
@@ -54,6 +43,7 @@ void print_welcome(const RunningGateway& running, const DemoOptions& options, co
   fmt::print(
       "\nPortolan is up: a gateway in {} before {} sandbox Regions.\n\n"
       "  gateway    {}\n"
+      "{}"
       "  admin      {}   (key in {}/admin.key)\n"
       "  tenant demo       access key {} / {}\n"
       "                    API key    {}\n"
@@ -70,9 +60,12 @@ void print_welcome(const RunningGateway& running, const DemoOptions& options, co
       "  3. Take a Region away and call again:\n\n"
       "     portolan sandbox fault {} refuse --for 30s\n\n"
       "Ctrl-C ends it.\n",
-      options.source_region, regions, gateway_url, running.admin_url(), running.data_dir(), keys.access_key_id,
-      keys.secret_access_key, keys.api_key, keys.second_access_key_id, keys.second_secret_access_key, gateway_url,
-      profile, keys.api_key, running.data_dir(), profile, options.source_region);
+      options.source_region, regions, gateway_url,
+      options.tls ? fmt::format("             {}   (trust {})\n", running.gateway_tls_url(), options.ca_file())
+                  : "",
+      running.admin_url(), running.data_dir(), keys.access_key_id, keys.secret_access_key, keys.api_key,
+      keys.second_access_key_id, keys.second_secret_access_key, gateway_url, profile, keys.api_key,
+      running.data_dir(), profile, options.source_region);
   std::fflush(stdout);
 }
 
@@ -91,6 +84,11 @@ int up(DemoOptions options, bool json) {
   const world::RealClock clock(options.time_scale);
   auto sandbox = sim::Sandbox::start(sandbox_options(options, clock));
   if (!sandbox) return report(sandbox.error());
+  if (options.tls) {
+    auto written = write_authority(options, **sandbox);
+    if (written) written = write_gateway_certificate(options, **sandbox, clock);
+    if (!written) return report(written.error());
+  }
   const std::string config_path = options.data_dir + "/portolan.yaml";
   const std::string text = demo_configuration(options, **sandbox, *catalog);
   auto config = load_configuration(text, config_path);
@@ -142,6 +140,12 @@ void add_up(CLI::App& app, int& exit_code) {
   add_number(*command, "--capacity", options->demo.capacity, "Answers at once in each Region; 0: no limit")
       ->capture_default_str();
   add_number(*command, "--reactors", options->demo.reactors, "Reactors of the gateway; 0: one per core")
+      ->capture_default_str();
+  command->add_flag(
+      "--tls", options->demo.tls,
+      "TLS everywhere: a TLS port beside the plain one, and Regions that speak it; the authority that "
+      "vouches for all of them goes to DATA_DIR/sandbox-ca.pem");
+  add_number(*command, "--tls-port", options->demo.tls_port, "Gateway's TLS port with --tls; 0: a free one")
       ->capture_default_str();
   command->add_flag("--no-latency", options->no_latency, "Regions answer at once (benchmarks)");
   command->add_flag("--json", options->json, "One JSON line when ready; everything else goes to stderr");

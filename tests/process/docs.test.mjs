@@ -54,7 +54,7 @@ describe("against a running gateway", () => {
   let scratch;
   before(async () => {
     scratch = await mkdtemp(path.join(tmpdir(), "portolan-docs-"));
-    portolan = await Portolan.up();
+    portolan = await Portolan.up({ args: ["--tls", "--tls-port", "0"] });
   });
   after(async () => {
     await portolan?.stop();

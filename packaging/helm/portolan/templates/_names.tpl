@@ -17,7 +17,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "portolan.configuration" -}}
 {{- $listen := dict "address" "0.0.0.0" "port" 8080 "allow_plaintext" true -}}
 {{- if .Values.tls.secret -}}
-{{- $listen = dict "address" "0.0.0.0" "port" 0 "allow_plaintext" true "tls" (dict "port" 8443 "certificate" "/etc/portolan-tls/tls.crt" "private_key" "/etc/portolan-tls/tls.key") -}}
+{{- $certificate := dict "certificate" "/etc/portolan-tls/tls.crt" "private_key" "/etc/portolan-tls/tls.key" -}}
+{{- $listen = dict "address" "127.0.0.1" "port" 8080 "tls" (dict "address" "0.0.0.0" "port" 8443 "certificates" (list $certificate)) -}}
 {{- else if not .Values.allowPlaintext -}}
 {{- fail "set tls.secret, or say allowPlaintext=true: callers would send prompts and keys in plaintext" -}}
 {{- end -}}
