@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   add_serve(app, exit_code);
   add_check(app, exit_code);
   add_explain(app, exit_code);
+  add_key(app, exit_code);
   add_trail(app, exit_code);
   add_sandbox(app, exit_code);
   add_load(app, exit_code);

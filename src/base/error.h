@@ -48,6 +48,9 @@ struct Error {
   std::string message;
   /// When the remedy is to wait: how long, from the moment the Error was made. Zero when unknown.
   Duration retry_after{};
+  /// The message holds words of a Region, which may quote the prompt: for the caller, whose prompt it is, and for
+  /// nobody else. Records and logs leave it out.
+  bool quotes_upstream = false;
 
   const CodeFacts& facts() const { return base::facts(code); }
 };

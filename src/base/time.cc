@@ -101,6 +101,8 @@ bool parse_duration(std::string_view text, Duration& duration) {
     ms = 60'000;
   else if (unit == "h")
     ms = 3'600'000;
+  else if (unit == "d")
+    ms = 86'400'000;
   else
     return false;
   if (value * ms > 9e12) return false;  // stay far inside int64 nanoseconds

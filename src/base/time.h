@@ -48,7 +48,7 @@ std::string amz_date(WallTime at);
 /// Reads either form above (fraction optional). False when it is neither; `at` is then unchanged.
 bool parse_time(std::string_view text, WallTime& at);
 
-/// Reads "250ms", "10s", "2m", "1h", "1.5s". False when it is not a duration; `duration` is then unchanged.
+/// Reads "250ms", "10s", "2m", "1h", "90d", "1.5s". False when it is not a duration; `duration` is then unchanged.
 bool parse_duration(std::string_view text, Duration& duration);
 /// The shortest form that parse_duration reads back: "250ms", "10s", "2m".
 std::string format_duration(Duration duration);

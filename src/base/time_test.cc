@@ -92,6 +92,7 @@ TEST(Duration, IsReadWithItsUnit) {
   EXPECT_EQ(read("10s"), 10s);
   EXPECT_EQ(read("2m"), 2min);
   EXPECT_EQ(read("1h"), 1h);
+  EXPECT_EQ(read("90d"), 2160h);
   EXPECT_EQ(read("1.5s"), 1500ms);
   EXPECT_EQ(read("0.57s"), 570ms) << "which is 569.999… ms in binary";
   EXPECT_EQ(read("0.25ms"), 250us);
@@ -99,7 +100,7 @@ TEST(Duration, IsReadWithItsUnit) {
 }
 
 TEST(Duration, IsRefusedWithoutUnitSignOrSense) {
-  for (const std::string_view odd : {"", "s", "10", "10 s", " 10s", "10s ", "-1s", "+1s", "1e3s", "1d", "10S",
+  for (const std::string_view odd : {"", "s", "10", "10 s", " 10s", "10s ", "-1s", "+1s", "1e3s", "1w", "10S",
                                      "nans", "infs", "0x10s", "1,5s", "1000000001s", "100000000h"}) {
     Duration duration = 42ns;
     EXPECT_FALSE(parse_duration(odd, duration)) << odd;

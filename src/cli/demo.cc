@@ -85,9 +85,10 @@ std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& s
       "source_region: {}\n"
       "listen: {{address: 127.0.0.1, port: {}{}}}\n"
       "admin: {{address: 127.0.0.1, port: {}}}\n"
-      "deadlines: {{first_byte: {}}}\n",
+      "deadlines: {{first_byte: {}}}\n"
+      "keys: {{master_key: {}}}\n",
       quoted(options.data_dir), options.source_region, options.port, tls_section(options), options.admin_port,
-      options.first_byte);
+      options.first_byte, quoted("file:" + options.data_dir + "/master.key"));
   if (options.reactors > 0) yaml += fmt::format("reactors: {}\n", options.reactors);
   yaml += fmt::format(
       "account: {{name: sandbox, account_id: \"{}\", access_key_id: {}, secret_access_key: {}}}\n"

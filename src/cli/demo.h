@@ -56,7 +56,8 @@ sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clo
 /// "http://127.77.0.1:40001", or https.
 std::string endpoint_url(const DemoOptions& options, const sim::SandboxEndpoint& endpoint);
 
-/// The configuration as YAML: endpoints of the sandbox, two tenants.
+/// The configuration as YAML: endpoints of the sandbox, two tenants. Issued keys are sealed under
+/// DATA_DIR/master.key, which must be there; a real gateway keeps it elsewhere.
 std::string demo_configuration(const DemoOptions& options, const sim::Sandbox& sandbox,
                                const domain::Catalog& catalog);
 

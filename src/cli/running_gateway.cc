@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "cli/command.h"
+#include "cli/issued_keys.h"
 #include "data/directory.h"
 #include "trail/lookup.h"
 #include "wire/target.h"
@@ -120,8 +121,13 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(const std::string migrated, data::prepare_directory(*running->disk_, config.data_dir));
   if (!migrated.empty()) log(migrated);
   TRY(running->admin_key_, control::admin_key(config.data_dir));
+  TRY(running->key_desk_, open_key_desk(config, clock, [running = running.get()]() -> gateway::Gateway& {
+        return *running->gateway_;
+      }));
+  std::vector<domain::IssuedKey> issued;
+  if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
   TRY(running->gateway_, gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed(),
-                                                 [](const std::string& line) { log(line); }));
+                                                 std::move(issued), [](const std::string& line) { log(line); }));
   running->mount_routes();
   if (mount) mount(running->admin_);
   TRY_VOID(running->admin_.start(
@@ -163,14 +169,35 @@ void RunningGateway::mount_routes() {
     return AdminReply{.status = 200, .content_type = "application/json", .body = gateway_->regions_json()};
   });
   admin_.route("POST", "/api/explain", [this](const AdminRequest& request) { return explain(*gateway_, request); });
+  if (key_desk_ != nullptr) {
+    key_desk_->mount(admin_);
+  } else {
+    for (const auto& [method, path] :
+         {std::pair{"GET", "/api/keys"}, std::pair{"POST", "/api/keys"}, std::pair{"POST", "/api/keys/"}})
+      admin_.route(method, path, [](const AdminRequest&) {
+        return control::admin_error(400, "this gateway issues no keys: set keys.master_key and start it again");
+      });
+  }
   admin_.route("GET", "/api/trail",
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
+}
+
+/// Seals the key store anew when the configuration names another master key.
+Result<void> RunningGateway::use_master_keys(const config::Config& config) {
+  if (config.keys.has_value() != (key_desk_ != nullptr)) log("SIGHUP: keys changed, which takes a restart");
+  if (!config.keys || key_desk_ == nullptr) return {};
+  TRY(store::MasterKeys named, master_keys(*config.keys));
+  return key_desk_->use(std::move(named));
 }
 
 void RunningGateway::reload_now(const std::function<Result<config::Config>()>& reload) {
   Result<config::Config> config = reload();
   if (!config) {
     log("SIGHUP: the configuration stays as it was. " + config.error().message);
+    return;
+  }
+  if (const auto used = use_master_keys(*config); !used) {
+    log("SIGHUP: the configuration stays as it was. " + used.error().message);
     return;
   }
   const std::string version = config->version_hash;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "control/admin_server.h"
+#include "control/key_desk.h"
 #include "gateway/gateway.h"
 #include "world/clock.h"
 #include "world/disk.h"
@@ -34,10 +35,12 @@ class RunningGateway {
  private:
   RunningGateway() = default;
   void mount_routes();
+  base::Result<void> use_master_keys(const config::Config& config);
   void reload_now(const std::function<base::Result<config::Config>()>& reload);
 
   std::unique_ptr<world::Disk> disk_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<control::KeyDesk> key_desk_;  // null: the configuration has no `keys`
   control::AdminServer admin_;
   std::string address_;
   std::string tls_address_;

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/demo.h"
+#include "cli/issued_keys.h"
 #include "cli/running_gateway.h"
 
 namespace portolan::cli {
@@ -89,6 +90,7 @@ int up(DemoOptions options, bool json) {
     if (written) written = write_gateway_certificate(options, **sandbox, clock);
     if (!written) return report(written.error());
   }
+  if (const auto made = make_master_key(options.data_dir + "/master.key", true); !made) return report(made.error());
   const std::string config_path = options.data_dir + "/portolan.yaml";
   const std::string text = demo_configuration(options, **sandbox, *catalog);
   auto config = load_configuration(text, config_path);

@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <map>
 
+#include "base/bytes.h"
+#include "base/secret.h"
 #include "config/glob.h"
 #include "domain/nearest.h"
 
 namespace portolan::config {
 namespace {
+
+constexpr std::size_t master_key_bytes = 32;
 
 /// Notes a value that must occur once; later occurrences are mistakes that name the first. Empty values were
 /// missing or unreadable, which has been said already.
@@ -103,6 +107,22 @@ void check_retry(Reader& reader, const Place& root, const Draft& draft) {
     reader.wrong(root.at("retry").at("backoff_base"),
                  fmt::format("is longer than backoff_cap ({}); lower it, or raise the cap",
                              base::format_duration(draft.retry.backoff_cap)));
+}
+
+/// What `portolan key init` writes; an unreadable reference was a mistake before.
+void check_master_key(Reader& reader, const Place& place, const base::Secret& key) {
+  if (key.empty()) return;
+  std::string bytes;
+  const bool is_key = base::from_base64(key.reveal(), bytes) && bytes.size() == master_key_bytes;
+  base::wipe(bytes);
+  if (!is_key)
+    reader.wrong(place, "must lead to 32 random bytes in base64 (44 characters); `portolan key init` makes them");
+}
+
+void check_keys(Reader& reader, const Place& root, const Draft& draft) {
+  if (!draft.keys) return;
+  check_master_key(reader, root.at("keys").at("master_key"), draft.keys->master_key);
+  check_master_key(reader, root.at("keys").at("previous_master_key"), draft.keys->previous_master_key);
 }
 
 /// The catalog with the file's profiles. One that was not readable, or is refused here, is left out.
@@ -238,6 +258,7 @@ void check_agreement(Reader& reader, const Place& root, Draft& draft, Certificat
   check_endpoints(reader, root, draft, certificates);
   check_limits(reader, root, draft);
   check_retry(reader, root, draft);
+  check_keys(reader, root, draft);
   add_profiles(reader, root, draft);
   check_tenants(reader, root, draft);
 }

@@ -120,6 +120,12 @@ struct Tenant {
   std::vector<Key> keys;
 };
 
+/// Keys that the gateway issues itself (`portolan key`): what their secrets are sealed under, 32 bytes in base64.
+struct Keys {
+  base::Secret master_key;
+  base::Secret previous_master_key;  // empty: none; set while the store goes from one master key to the next
+};
+
 struct Config {
   std::string source;        // the file's name, for messages
   std::string version_hash;  // first 12 hex digits of the SHA-256 of the file: the policy version in records
@@ -135,6 +141,7 @@ struct Config {
   std::vector<Endpoint> endpoints;
   Account account;
   std::vector<Tenant> tenants;
+  std::optional<Keys> keys;                        // absent: no keys are issued
   std::shared_ptr<const domain::Catalog> catalog;  // the shipped one plus the file's `profiles`
 };
 

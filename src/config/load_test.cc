@@ -18,6 +18,7 @@ class KnownSecrets : public Secrets {
   std::optional<base::Secret> environment(const std::string& name) const override {
     if (name == "UPSTREAM") return base::Secret{"upstream-secret"};
     if (name == "EMPTY") return base::Secret{""};
+    if (name == "MASTER") return base::Secret{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="};
     return std::nullopt;
   }
   base::Result<base::Secret> file(const std::string& path) const override {
@@ -354,6 +355,23 @@ TEST(Load, HandsACommandItsWordsAsTheyStand) {
   };
   EXPECT_EQ(secret("cmd:/bin/vault read   kv/portolan"), "kv/portolan");
   EXPECT_EQ(secret("\"cmd:/bin/vault read '$(reboot)'\""), "'$(reboot)'");
+}
+
+TEST(Load, TakesMasterKeysAndRefusesWhatIsNone) {
+  const Loaded loaded = load_text(after("keys: {master_key: env:MASTER}\n"));
+  ASSERT_TRUE(loaded.config && loaded.config->keys);
+  EXPECT_EQ(loaded.config->keys->master_key.size(), 44u);
+  EXPECT_TRUE(loaded.config->keys->previous_master_key.empty());
+  EXPECT_FALSE(load_text(sound).config->keys);
+  EXPECT_THAT(mistakes(after("keys: {master_key: env:UPSTREAM, previous_master_key: env:MASTER}\n")),
+              ElementsAre("p.yaml:1:20 keys.master_key: must lead to 32 random bytes in base64 (44 characters); "
+                          "`portolan key init` makes them"));
+  EXPECT_THAT(
+      mistakes(after("keys: {previous_master_key: env:NOPE}\n")),
+      ElementsAre("p.yaml:1:7 keys.master_key: is missing, and required: Seals the secrets of issued keys at "
+                  "rest, as a reference; `portolan key init` makes one.",
+                  "p.yaml:1:29 keys.previous_master_key: environment variable NOPE is not set; set it for the "
+                  "gateway's process"));
 }
 
 TEST(Load, NeverRepeatsWhatMayBeASecret) {

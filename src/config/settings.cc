@@ -207,6 +207,16 @@ void read_endpoints(Reader& reader, const Place& place, const Setting& setting, 
   }
 }
 
+Section<Keys> keys() {
+  Section<Keys> keys;
+  keys.secret("master_key", &Keys::master_key,
+              "Seals the secrets of issued keys at rest, as a reference; `portolan key init` makes one.");
+  keys.required();
+  keys.secret("previous_master_key", &Keys::previous_master_key,
+              "The one before it, until the start or reload that seals the secrets anew.");
+  return keys;
+}
+
 Section<Draft> everything() {
   Section<Draft> all;
   all.whole("version", &Draft::version, {1, 1}, "Version of this format.");
@@ -233,6 +243,7 @@ Section<Draft> everything() {
                read_endpoints(reader, place, setting, out, inside);
              });
   all.required();
+  all.section("keys", &Draft::keys, keys(), "Keys that the gateway issues itself, beside those of `tenants`.");
   all.sections("profiles", &Draft::profiles, profile(), {0, 1000}, "Inference profiles beside the shipped ones.");
   all.sections("tenants", &Draft::tenants, tenant(), {1, entries_max}, "Who may call, and what.");
   all.required();

@@ -58,6 +58,10 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
                   call.dialect);
     return explanation;
   }
+  if (const auto valid = identity::check_expiry(*call.identity.principal, clock_.wall()); !valid) {
+    report.refuse(Stage::identify, valid.error(), call.dialect);
+    return explanation;
+  }
   call.inference.source = hypothesis.source_region.empty() ? snapshot_->config.source_region
                                                            : catalog.find_region(hypothesis.source_region);
   if (call.inference.source == domain::region_none) {

@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <latch>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -34,9 +35,11 @@ Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls,
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
-                                                std::uint64_t seed, std::function<void(const std::string&)> tell) {
+                                                std::uint64_t seed, std::vector<domain::IssuedKey> issued,
+                                                std::function<void(const std::string&)> tell) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock)};
-  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_);
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued);
+  gateway->issued_ = std::move(issued);
   const config::Config& settings = snapshot->config;
   const unsigned reactors =
       settings.reactors > 0 ? settings.reactors : std::max(1u, std::thread::hardware_concurrency());
@@ -97,6 +100,7 @@ std::shared_ptr<const Snapshot> Gateway::snapshot() const {
 }
 
 Result<std::vector<std::string>> Gateway::reload(config::Config config) {
+  const std::scoped_lock one_change(changes_);
   const std::shared_ptr<const Snapshot> before = snapshot();
   std::vector<std::string> need_restart;
   const auto fixed = [&](bool same, const char* setting) {
@@ -119,7 +123,7 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
   if (tls != nullptr && config.listen.tls) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
-  auto after = std::make_shared<const Snapshot>(std::move(config), meters_);
+  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_);
   signing_keys_.clear();
   {
     const std::scoped_lock lock(mutex_);
@@ -135,6 +139,32 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
     });
   }
   return need_restart;
+}
+
+Result<void> Gateway::use_keys(std::vector<domain::IssuedKey> issued) {
+  const std::scoped_lock one_change(changes_);
+  issued_ = std::move(issued);
+  const auto after = std::make_shared<const Snapshot>(snapshot()->config, meters_, issued_);
+  {
+    const std::scoped_lock lock(mutex_);
+    snapshot_ = after;
+  }
+  const auto taken = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(cores_.size()));
+  for (auto& core : cores_) {
+    asio::post(core->reactor.io, [core = core.get(), after, taken] {
+      core->journey->use(after);
+      taken->count_down();
+    });
+  }
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  while (!taken->try_wait()) {
+    if (std::chrono::steady_clock::now() >= until)
+      return base::fail(base::Code::internal,
+                        "a reactor has not taken the changed keys within 1 s; they are in force once it has");
+    std::this_thread::sleep_for(std::chrono::microseconds{200});
+  }
+  signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
+  return {};
 }
 
 std::int64_t Gateway::calls_in_flight() const {

@@ -46,6 +46,7 @@ class Gateway {
   /// (trail). `tell` gets a line for the log when the trail breaks or is mended; on any thread.
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
                                                       world::Disk& disk, std::uint64_t seed,
+                                                      std::vector<domain::IssuedKey> issued,
                                                       std::function<void(const std::string&)> tell);
   ~Gateway();
 
@@ -59,6 +60,11 @@ class Gateway {
   /// answer names the settings that changed and need a restart. Code::config_invalid (a name that cannot be
   /// resolved, a file that cannot be used): then nothing has changed.
   base::Result<std::vector<std::string>> reload(config::Config config);
+
+  /// Takes these in place of the keys that were issued before, for calls that begin from now on. Returns once every
+  /// reactor works with them, so that a revoked key is refused when whoever revoked it is told so. Code::internal
+  /// when a reactor is too busy to take them within a second; they are in force as soon as it has.
+  base::Result<void> use_keys(std::vector<domain::IssuedKey> issued);
 
   Explanation explain(const Hypothesis& hypothesis);
   std::string metrics() const;
@@ -87,6 +93,8 @@ class Gateway {
   std::int64_t calls_in_flight() const;
 
   const world::Clock& clock_;
+  std::mutex changes_;        // one change of the snapshot at a time; guards issued_
+  std::vector<domain::IssuedKey> issued_;
   mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const world::ServerTls> tls_;  // null: no TLS port

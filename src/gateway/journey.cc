@@ -131,7 +131,8 @@ std::string Journey::write_record(const Call& call) const {
   std::string_view presented;
   if (call.identity.principal == nullptr) {
     if (const auto authorization = identity::read_authorization(headers.value("authorization")))
-      presented = authorization->access_key_id;
+      if (identity::looks_like_access_key_id(authorization->access_key_id))
+        presented = authorization->access_key_id;
   }
   const base::Instant now = parts_.reactor.clock.now();
   std::string event_id = call.id;

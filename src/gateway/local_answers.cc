@@ -51,7 +51,7 @@ Json profile_json(const Call& call, const Profile& profile) {
 
 bool visible(const Call& call, const Profile& profile) {
   return !profile.destinations_from(call.source()).empty() &&
-         call.snapshot->permissions.may_use(call.identity.principal->tenant_index, profile);
+         call.snapshot->permissions.may_use(*call.identity.principal, profile);
 }
 
 /// The page token is the id of the first profile of the next page.

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ class Meters {
 };
 
 struct Snapshot {
-  Snapshot(config::Config config_, Meters& tenant_meters);
+  Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued = {});
 
   config::Config config;
   const domain::Catalog& catalog;  // config.catalog

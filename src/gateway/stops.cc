@@ -62,6 +62,7 @@ Result<void> identify(Call& call, const Bench& bench) {
                                                .body_hash = call.body_hash};
   TRY(call.identity, call.snapshot->keyring.identify(signed_request, bench.signing_keys, call.began_wall,
                                                      call.request.certificate_names));
+  if (call.identity.last_use != nullptr) call.identity.last_use->note(call.began_wall);
   call.inference.source =
       call.identity.source != domain::region_none ? call.identity.source : call.snapshot->config.source_region;
   return {};

@@ -46,42 +46,74 @@ bool day_is_near(std::string_view date, base::WallTime now) {
 
 }  // namespace
 
-Keyring::Keyring(const config::Config& config) : catalog_(config.catalog), nobody_("") {
+base::Result<void> check_expiry(const domain::Principal& principal, base::WallTime now) {
+  if (now < principal.expires) return {};
+  return base::fail(Code::expired_key,
+                    fmt::format("The key {} expired at {}: use its successor, or ask for a new one.",
+                                principal.key_id, base::iso8601(principal.expires)));
+}
+
+Keyring::Keyring(const config::Config& config, std::span<const domain::IssuedKey> issued)
+    : catalog_(config.catalog), nobody_("") {
+  std::unordered_map<std::string_view, std::size_t> tenants;
   for (std::size_t index = 0; index < config.tenants.size(); ++index) {
-    const config::Tenant& tenant = config.tenants[index];
-    for (const config::Key& key : tenant.keys) {
-      if (!key.access_key_id.empty()) {
-        const auto* principal = add(tenant, index, key, CredentialKind::sigv4, key.access_key_id);
-        by_access_key_id_.try_emplace(key.access_key_id, principal, key.secret_access_key);
-      }
-      if (!key.certificate_name.empty()) {
-        const auto* principal = add(tenant, index, key, CredentialKind::certificate, key.certificate_name);
-        by_certificate_name_.try_emplace(key.certificate_name, principal);
-      }
-      std::string hash;
-      if (base::from_hex(key.api_key_sha256, hash) && hash.size() == sizeof(base::Digest)) {
-        base::Digest digest;
-        std::memcpy(digest.data(), hash.data(), digest.size());
-        const auto* principal =
-            add(tenant, index, key, CredentialKind::api_key, "api:" + base::to_hex(digest).substr(0, 8));
-        by_api_key_hash_.try_emplace(digest, principal);
-      }
-    }
+    tenants.emplace(config.tenants[index].name, index);
+    for (const config::Key& key : config.tenants[index].keys) add_configured(config.tenants[index], index, key);
+  }
+  for (const domain::IssuedKey& key : issued) {
+    const auto tenant = tenants.find(key.tenant);
+    if (!key.revoked && tenant != tenants.end()) add_issued(config.tenants[tenant->second], tenant->second, key);
   }
 }
 
-const domain::Principal* Keyring::add(const config::Tenant& tenant, std::size_t tenant_index,
-                                      const config::Key& key, CredentialKind kind, std::string key_id) {
+void Keyring::add_configured(const config::Tenant& tenant, std::size_t tenant_index, const config::Key& key) {
+  if (!key.access_key_id.empty()) {
+    const auto* principal = add(tenant, tenant_index, key.name, CredentialKind::sigv4, key.access_key_id);
+    by_access_key_id_.try_emplace(key.access_key_id, principal, key.secret_access_key, nullptr);
+  }
+  if (!key.certificate_name.empty()) {
+    const auto* principal =
+        add(tenant, tenant_index, key.name, CredentialKind::certificate, key.certificate_name);
+    by_certificate_name_.try_emplace(key.certificate_name, principal);
+  }
+  std::string hash;
+  if (base::from_hex(key.api_key_sha256, hash) && hash.size() == sizeof(base::Digest)) {
+    base::Digest digest;
+    std::memcpy(digest.data(), hash.data(), digest.size());
+    const auto* principal =
+        add(tenant, tenant_index, key.name, CredentialKind::api_key, "api:" + base::to_hex(digest).substr(0, 8));
+    by_api_key_hash_.try_emplace(digest, principal, base::Secret{}, nullptr);
+  }
+}
+
+void Keyring::add_issued(const config::Tenant& tenant, std::size_t tenant_index, const domain::IssuedKey& key) {
+  domain::Principal* principal = add(tenant, tenant_index, key.user_name, key.kind, key.id);
+  principal->profile_globs = key.profiles;
+  principal->expires = key.expires.value_or(base::WallTime::max());
+  if (key.kind == CredentialKind::sigv4)
+    by_access_key_id_.try_emplace(key.id, principal, key.secret_access_key, key.last_use);
+  else
+    by_api_key_hash_.try_emplace(key.api_key_sha256, principal, base::Secret{}, key.last_use);
+}
+
+domain::Principal* Keyring::add(const config::Tenant& tenant, std::size_t tenant_index,
+                                const std::string& user_name, CredentialKind kind, std::string key_id) {
   auto principal = std::make_unique<domain::Principal>();
-  principal->arn = fmt::format("arn:aws:iam::{}:user/{}", tenant.account_id, key.name);
-  principal->user_name = key.name;
+  principal->arn = fmt::format("arn:aws:iam::{}:user/{}", tenant.account_id, user_name);
+  principal->user_name = user_name;
   principal->account_id = tenant.account_id;
   principal->tenant = tenant.name;
   principal->tenant_index = static_cast<std::uint16_t>(tenant_index);
-  if (kind == CredentialKind::sigv4) principal->access_key_id = key.access_key_id;
+  if (kind == CredentialKind::sigv4) principal->access_key_id = key_id;
   principal->key_id = std::move(key_id);
   principal->kind = kind;
   return principals_.emplace_back(std::move(principal)).get();
+}
+
+base::Result<Identity> Keyring::accept(const Credential& credential, domain::RegionIndex source,
+                                       base::WallTime now) {
+  TRY_VOID(check_expiry(*credential.principal, now));
+  return Identity{.principal = credential.principal, .source = source, .last_use = credential.last_use.get()};
 }
 
 base::Result<Identity> Keyring::identify(const SignedRequest& request, SigningKeys& signing_keys,
@@ -100,9 +132,9 @@ base::Result<Identity> Keyring::identify(const SignedRequest& request, SigningKe
   if (authorization != nullptr) {
     const std::string_view value = without_blanks(authorization->value);
     if (value.starts_with("AWS4-")) return by_signature(request, value, signing_keys, now);
-    if (starts_with_scheme(value, "Bearer")) return by_api_key(without_blanks(value.substr(6)));
+    if (starts_with_scheme(value, "Bearer")) return by_api_key(without_blanks(value.substr(6)), now);
   } else if (api_key != nullptr) {
-    return by_api_key(without_blanks(api_key->value));
+    return by_api_key(without_blanks(api_key->value), now);
   } else if (!certificate_names.empty()) {
     return by_certificate(certificate_names);
   }
@@ -136,14 +168,14 @@ base::Result<Identity> Keyring::by_signature(const SignedRequest& request, std::
   TRY_VOID(std::move(verified));
   // verify() refuses every day that is not near; were it ever not to, `nobody_` must open nothing.
   if (!may_pass) return base::fail(Code::expired_signature, "Signature expired: its day is not today.");
-  return Identity{.principal = found->second.principal, .source = source};
+  return accept(found->second, source, now);
 }
 
-base::Result<Identity> Keyring::by_api_key(std::string_view key) const {
+base::Result<Identity> Keyring::by_api_key(std::string_view key, base::WallTime now) const {
   const auto found = by_api_key_hash_.find(base::sha256(key));
   if (found == by_api_key_hash_.end())
     return base::fail(Code::bad_api_key, "Authentication failed: Please make sure your API Key is valid.");
-  return Identity{.principal = found->second, .source = domain::region_none};
+  return accept(found->second, domain::region_none, now);
 }
 
 base::Result<Identity> Keyring::by_certificate(std::span<const std::string> names) const {

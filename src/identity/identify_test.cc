@@ -65,6 +65,118 @@ class Identify : public testing::Test {
   base::WallTime now_;
 };
 
+/// With keys that were issued beside those of the configuration.
+class IssuedKeys : public Identify {
+ protected:
+  domain::IssuedKey access_key(const std::string& id) const {
+    return {.id = id,
+            .kind = domain::CredentialKind::sigv4,
+            .tenant = "support",
+            .user_name = "carol",
+            .profiles = {"us.*"},
+            .secret_access_key = base::Secret{"carol's secret"},
+            .created = now_,
+            .last_use = std::make_shared<domain::LastUse>()};
+  }
+  domain::IssuedKey bearer(std::string_view text) const {
+    return {.id = "api:01234567",
+            .kind = domain::CredentialKind::api_key,
+            .tenant = "research",
+            .user_name = "robot",
+            .api_key_sha256 = base::sha256(text),
+            .created = now_,
+            .last_use = std::make_shared<domain::LastUse>()};
+  }
+  base::Result<Identity> signed_with(const Keyring& keyring, std::string_view id, base::WallTime at) {
+    TestRequest call;
+    sign(call, id, "carol's secret");
+    return keyring.identify(call.request(), keys_, at);
+  }
+  base::Result<Identity> with_bearer(const Keyring& keyring, const std::string& text, base::WallTime at) {
+    TestRequest call;
+    call.add("authorization", "Bearer " + text);
+    return keyring.identify(call.request(), keys_, at);
+  }
+};
+
+TEST_F(IssuedKeys, AreAcceptedBesideThoseOfTheConfiguration) {
+  const std::vector issued{access_key("PTLNCAROL"), bearer("ptk-robot")};
+  const Keyring keyring(two_tenants(), issued);
+  const auto carol = signed_with(keyring, "PTLNCAROL", now_);
+  ASSERT_TRUE(carol) << carol.error().message;
+  EXPECT_EQ(carol->principal->arn, "arn:aws:iam::444455556666:user/carol");
+  EXPECT_EQ(carol->principal->access_key_id, "PTLNCAROL");
+  EXPECT_EQ(carol->principal->tenant_index, 1);
+  EXPECT_THAT(carol->principal->profile_globs, testing::ElementsAre("us.*"));
+  EXPECT_EQ(carol->last_use, issued[0].last_use.get());
+  const auto robot = with_bearer(keyring, "ptk-robot", now_);
+  ASSERT_TRUE(robot) << robot.error().message;
+  EXPECT_EQ(robot->principal->key_id, "api:01234567");
+  EXPECT_EQ(robot->principal->access_key_id, "");
+  EXPECT_EQ(robot->last_use, issued[1].last_use.get());
+  const auto configured = with_bearer(keyring, std::string{api_key}, now_);
+  ASSERT_TRUE(configured);
+  EXPECT_EQ(configured->last_use, nullptr);
+  EXPECT_EQ(keyring.find("PTLNCAROL"), carol->principal);
+}
+
+TEST_F(IssuedKeys, AreRefusedFromTheMomentThatTheyExpire) {
+  std::vector issued{access_key("PTLNCAROL"), bearer("ptk-robot")};
+  for (domain::IssuedKey& key : issued) key.expires = now_ + std::chrono::minutes{1};
+  const Keyring keyring(two_tenants(), issued);
+  const base::WallTime last = now_ + std::chrono::seconds{59};
+  const base::WallTime over = now_ + std::chrono::seconds{60};
+  EXPECT_TRUE(signed_with(keyring, "PTLNCAROL", last));
+  EXPECT_TRUE(with_bearer(keyring, "ptk-robot", last));
+  for (const auto& refused : {signed_with(keyring, "PTLNCAROL", over), with_bearer(keyring, "ptk-robot", over)}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::expired_key);
+    EXPECT_THAT(refused.error().message, HasSubstr("expired at 2026-11-21T23:06:07Z"));
+  }
+}
+
+TEST_F(IssuedKeys, TellOnlyTheirOwnerThatTheyExpired) {
+  std::vector issued{access_key("PTLNCAROL")};
+  issued[0].expires = now_;
+  const Keyring keyring(two_tenants(), issued);
+  TestRequest call;
+  sign(call, "PTLNCAROL", "not carol's secret");
+  const auto refused = keyring.identify(call.request(), keys_, now_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::bad_signature);
+}
+
+TEST_F(IssuedKeys, AreUnknownOnceRevokedOrWithoutTheirTenant) {
+  std::vector issued{access_key("PTLNCAROL"), access_key("PTLNSTRANGER"), bearer("ptk-robot")};
+  issued[0].revoked = now_;
+  issued[1].tenant = "a tenant of yesterday";
+  issued[2].revoked = now_;
+  const Keyring keyring(two_tenants(), issued);
+  EXPECT_EQ(signed_with(keyring, "PTLNCAROL", now_).error().code, Code::unknown_access_key);
+  EXPECT_EQ(signed_with(keyring, "PTLNSTRANGER", now_).error().code, Code::unknown_access_key);
+  EXPECT_EQ(with_bearer(keyring, "ptk-robot", now_).error().code, Code::bad_api_key);
+  EXPECT_EQ(keyring.find("PTLNCAROL"), nullptr);
+}
+
+TEST_F(IssuedKeys, NeverReplaceOneOfTheConfiguration) {
+  const std::vector issued{access_key("AKIDBOB")};
+  const Keyring keyring(two_tenants(), issued);
+  EXPECT_FALSE(signed_with(keyring, "AKIDBOB", now_)) << "carol's secret must not sign for bob's key";
+}
+
+TEST(LastUse, IsNotedToTheMinute) {
+  const base::WallTime noon{std::chrono::sys_days{std::chrono::year{2026} / 11 / 22} + std::chrono::hours{12}};
+  domain::LastUse use;
+  EXPECT_FALSE(use.at());
+  use.note(noon);
+  EXPECT_EQ(use.at(), noon);
+  use.note(noon + std::chrono::seconds{59});
+  EXPECT_EQ(use.at(), noon);
+  use.note(noon + std::chrono::seconds{60});
+  EXPECT_EQ(use.at(), noon + std::chrono::seconds{60});
+  EXPECT_EQ(domain::LastUse{noon}.at(), noon);
+}
+
 TEST_F(Identify, NamesThePrincipalAndSourceRegionOfASignature) {
   TestRequest call;
   call.region = "eu-central-1";

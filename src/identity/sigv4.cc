@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/sigv4.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
@@ -252,6 +253,11 @@ base::Result<Authorization> read_authorization(std::string_view value) {
     return base::fail(Code::incomplete_signature, "Signature must be 64 lower-case hexadecimal digits.");
   TRY_VOID(read_credential(credential, authorization));
   return authorization;
+}
+
+bool looks_like_access_key_id(std::string_view text) {
+  const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  return text.size() >= 16 && text.size() <= 128 && std::ranges::all_of(text, fits);
 }
 
 base::HmacKey signing_key(std::string_view secret_access_key, std::string_view date, std::string_view region,

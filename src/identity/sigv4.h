@@ -35,6 +35,10 @@ struct Authorization {
 /// Code::incomplete_signature saying which part is missing or malformed.
 base::Result<Authorization> read_authorization(std::string_view value);
 
+/// 16 to 128 capitals, digits or underscores. Whoever mixes up id and secret sends a secret where the id belongs;
+/// secrets have small letters, and what does not look like an id is not written down.
+bool looks_like_access_key_id(std::string_view text);
+
 /// What was signed. Views must outlive the call.
 struct SignedRequest {
   std::string_view method;

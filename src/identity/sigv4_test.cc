@@ -470,6 +470,14 @@ base::Result<void> verify_sent(const Sent& sent, std::string_view path, std::str
   return verify(request, parts, signing_key("upstream secret", parts.date, parts.region, parts.service), when);
 }
 
+TEST(AccessKeyId, IsToldFromASecretThatStandsInItsPlace) {
+  EXPECT_TRUE(looks_like_access_key_id("AKIAIOSFODNN7EXAMPLE"));
+  EXPECT_TRUE(looks_like_access_key_id("PTLNABCDEFGHIJKLMNOP"));
+  for (const std::string& text : {std::string{"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"}, std::string{"AKIASHORT"},
+                                  std::string(129, 'A'), std::string{"AKIAIOSFODNN7EXAMPL/"}, std::string{}})
+    EXPECT_FALSE(looks_like_access_key_id(text)) << text;
+}
+
 TEST(Signer, SignsWhatVerifyAccepts) {
   Signer signer("AKIDUPSTREAM", base::Secret{"upstream secret"});
   constexpr std::string_view path = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse";

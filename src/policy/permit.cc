@@ -32,6 +32,16 @@ std::vector<const T*> those_matched(const std::vector<std::string>& globs,
   return matched;
 }
 
+/// A key may be narrower than its tenant. Its globs are not compiled: few keys have any.
+bool key_may_name(const domain::Principal& principal, const domain::Inference& inference) {
+  if (principal.profile_globs.empty()) return true;
+  const std::string_view id = inference.profile != nullptr ? std::string_view{inference.profile->id}
+                              : inference.model != nullptr ? std::string_view{inference.model->id}
+                                                           : std::string_view{};
+  return std::ranges::any_of(principal.profile_globs,
+                             [&](const std::string& glob) { return config::glob_matches(glob, id); });
+}
+
 RegionMask destinations(const domain::Inference& inference) {
   if (inference.profile != nullptr) return inference.profile->destinations_from(inference.source);
   if (inference.model == nullptr || inference.source >= domain::regions_max) return {};
@@ -69,16 +79,21 @@ base::Result<domain::Grant> Permissions::permit(const domain::Principal& princip
     return denied(principal, inference,
                   fmt::format("tenant \"{}\" allows only the profiles {}", tenant.name,
                               fmt::join(tenant.profile_globs, ", ")));
+  if (!key_may_name(principal, inference))
+    return denied(principal, inference,
+                  fmt::format("key {} allows only the profiles {}", principal.key_id,
+                              fmt::join(principal.profile_globs, ", ")));
   const RegionMask all = destinations(inference);
   const RegionMask allowed = tenant.narrowed(all);
   if (allowed.empty()) return denied(principal, inference, why_no_region(tenant, inference, all));
   return domain::Grant{.allowed = allowed, .pruned = all - allowed, .policy_version = version_};
 }
 
-bool Permissions::may_use(std::uint16_t tenant_index, const domain::Profile& profile) const {
-  if (tenant_index >= tenants_.size()) return false;
-  const Tenant& tenant = tenants_[tenant_index];
-  if (!tenant.may_name({.profile = &profile})) return false;
+bool Permissions::may_use(const domain::Principal& principal, const domain::Profile& profile) const {
+  if (principal.tenant_index >= tenants_.size()) return false;
+  const Tenant& tenant = tenants_[principal.tenant_index];
+  const domain::Inference named{.profile = &profile};
+  if (!tenant.may_name(named) || !key_may_name(principal, named)) return false;
   for (const domain::RegionIndex source : profile.sources)
     if (!tenant.narrowed(profile.destinations_from(source)).empty()) return true;
   return false;

@@ -26,12 +26,12 @@ class Permissions {
 
   /// Code::access_denied names action, resource, Region and the rule. `inference` has passed stop 3; its model and
   /// profile belong to the configuration's catalog. A model called by its bare id runs in the source Region alone;
-  /// a tenant that is limited to profiles may call it only if one of its globs matches the model's id.
+  /// a tenant or key that is limited to profiles may call it only if one of its globs matches the model's id.
   base::Result<domain::Grant> permit(const domain::Principal& principal, const domain::Inference& inference) const;
 
-  /// Whether the tenant may see and call this profile at all (for listings): the profile is among its own and some
-  /// destination is in its Regions.
-  bool may_use(std::uint16_t tenant_index, const domain::Profile& profile) const;
+  /// Whether the principal may see and call this profile at all (for listings): the profile is among those of its
+  /// tenant and of its key, and some destination is in the tenant's Regions.
+  bool may_use(const domain::Principal& principal, const domain::Profile& profile) const;
 
  private:
   struct Tenant {

@@ -13,6 +13,12 @@ namespace {
 using domain::RegionMask;
 using testing::HasSubstr;
 
+domain::Principal of_tenant(std::uint16_t index) {
+  domain::Principal principal;
+  principal.tenant_index = index;
+  return principal;
+}
+
 class Permit : public testing::Test {
  protected:
   /// A geographic profile of the shipped catalog that goes to more than one Region from `source`.
@@ -77,7 +83,7 @@ TEST_F(Permit, GrantsAllDestinationsWithoutRules) {
 TEST_F(Permit, GrantsAProfileThatAGlobMatches) {
   tenant({"eu.*", "us.*"}, {});
   EXPECT_TRUE(permit(call()).has_value());
-  EXPECT_TRUE(permissions_->may_use(0, *profile_));
+  EXPECT_TRUE(permissions_->may_use(of_tenant(0), *profile_));
 }
 
 TEST_F(Permit, DeniesAProfileThatNoGlobMatchesInTheWordsOfIam) {
@@ -87,7 +93,7 @@ TEST_F(Permit, DeniesAProfileThatNoGlobMatchesInTheWordsOfIam) {
             "bedrock:InvokeModel on resource: arn:aws:bedrock:" +
                 catalog_->region(source_).name + ":111122223333:inference-profile/" + profile_->id +
                 " because tenant \"research\" allows only the profiles eu.*, global.*");
-  EXPECT_FALSE(permissions_->may_use(0, *profile_));
+  EXPECT_FALSE(permissions_->may_use(of_tenant(0), *profile_));
 }
 
 TEST_F(Permit, NamesTheStreamingActionForStreams) {
@@ -121,7 +127,7 @@ TEST_F(Permit, FailsClosedWhenTheTenantsRegionsLeaveNone) {
   EXPECT_THAT(message, HasSubstr("eu-central-1"));
   EXPECT_THAT(message, HasSubstr("from " + catalog_->region(source_).name + " it runs in " +
                                  catalog_->names(profile_->destinations_from(source_))));
-  EXPECT_FALSE(permissions_->may_use(0, *profile_));
+  EXPECT_FALSE(permissions_->may_use(of_tenant(0), *profile_));
 }
 
 TEST_F(Permit, TakesAnUnknownRegionNameAsNoRegion) {
@@ -143,7 +149,7 @@ TEST_F(Permit, DeniesATenantThatIsNotConfigured) {
   tenant({}, {});
   alice_.tenant_index = 7;
   EXPECT_THAT(denial(call()), HasSubstr("no tenant \"research\" is configured"));
-  EXPECT_FALSE(permissions_->may_use(7, *profile_));
+  EXPECT_FALSE(permissions_->may_use(of_tenant(7), *profile_));
 }
 
 TEST_F(Permit, GrantsABareModelItsSourceRegionOnly) {
@@ -190,6 +196,39 @@ TEST_F(Permit, NamesAnApplicationProfileAsIamDoes) {
   EXPECT_THAT(denial(inference), HasSubstr(":111122223333:application-inference-profile/billing-bot because"));
 }
 
+TEST_F(Permit, NarrowsAKeyToItsProfiles) {
+  tenant({}, {});
+  alice_.key_id = "PTLNALICE";
+  alice_.profile_globs = {"eu.*", "global.*"};
+  EXPECT_THAT(denial(call()), testing::HasSubstr("because key PTLNALICE allows only the profiles eu.*, global.*"));
+  EXPECT_FALSE(permissions_->may_use(alice_, *profile_));
+  alice_.profile_globs = {"eu.*", "us.*"};
+  EXPECT_EQ(denial(call()), "allowed");
+  EXPECT_TRUE(permissions_->may_use(alice_, *profile_));
+}
+
+TEST_F(Permit, NeverWidensWhatTheTenantMayCallByAKey) {
+  tenant({"eu.*"}, {});
+  alice_.profile_globs = {"us.*"};
+  EXPECT_THAT(denial(call()), testing::HasSubstr("because tenant \"research\" allows only the profiles eu.*"));
+  EXPECT_FALSE(permissions_->may_use(alice_, *profile_));
+}
+
+TEST_F(Permit, DeniesABareModelToAKeyWithProfilesUnlessAGlobNamesIt) {
+  tenant({}, {});
+  const domain::Model* model = nullptr;
+  for (const auto& each : catalog_->models())
+    if (!each->in_region.empty()) model = each.get();
+  ASSERT_NE(model, nullptr);
+  const domain::Inference bare{
+      .operation = domain::Operation::converse, .model = model, .source = *model->in_region.begin()};
+  EXPECT_EQ(denial(bare), "allowed");
+  alice_.profile_globs = {"us.*"};
+  EXPECT_THAT(denial(bare), testing::HasSubstr("allows only the profiles us.*"));
+  alice_.profile_globs = {model->id};
+  EXPECT_EQ(denial(bare), "allowed");
+}
+
 TEST_F(Permit, NeverGrantsWhatTheProfileOrTheTenantDoesNotHave) {
   base::Random random(5);
   std::vector<std::string> names;
@@ -216,7 +255,7 @@ TEST_F(Permit, NeverGrantsWhatTheProfileOrTheTenantDoesNotHave) {
       EXPECT_TRUE((grant->allowed - profile->destinations_from(source)).empty());
       if (!regions.empty()) EXPECT_TRUE((grant->allowed - mask).empty());
       EXPECT_EQ(grant->allowed | grant->pruned, profile->destinations_from(source));
-      EXPECT_TRUE(permissions.may_use(0, *profile));
+      EXPECT_TRUE(permissions.may_use(of_tenant(0), *profile));
     }
   }
   EXPECT_GT(granted, 300);

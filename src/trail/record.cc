@@ -120,7 +120,9 @@ void add_additional_event_data(std::string& out, const CallFacts& facts) {
 
 void add_error(std::string& out, const base::Error& error) {
   add_member(out, R"(,"errorCode":)", error_code(error.code));
-  add_member(out, R"(,"errorMessage":)", error.message);
+  // The words of a Region may quote the prompt, which the trail never holds; the code says what happened.
+  add_member(out, R"(,"errorMessage":)",
+             error.quotes_upstream ? "The Region refused; its own words went to the caller only." : error.message);
 }
 
 void add_tls(std::string& out, const CallFacts& facts) {

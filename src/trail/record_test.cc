@@ -143,6 +143,17 @@ TEST(Record, KeepsWhatIsOursUnderOneMember) {
                                        {"served", true}}));
 }
 
+TEST(Record, NeverHoldsTheWordsOfARegion) {
+  CallFacts facts = served_call();
+  base::Error error = base::error(base::Code::upstream_rejected, "cannot serve 'the whole prompt'");
+  error.quotes_upstream = true;
+  facts.error = &error;
+  const json record = written(facts);
+  EXPECT_EQ(record["errorCode"], "ValidationException");
+  EXPECT_EQ(record["errorMessage"], "The Region refused; its own words went to the caller only.");
+  EXPECT_EQ(record.dump().find("the whole prompt"), std::string::npos);
+}
+
 TEST(Record, OfADenialNamesTheErrorAsCloudTrailDoesAndNoInferenceRegion) {
   CallFacts facts = served_call();
   const base::Error error = base::error(base::Code::access_denied, "profile \"eu.x\" is not among the tenant's");

@@ -204,15 +204,21 @@ base::Error upstream_error(int status, const Headers& headers, std::string_view 
     code = Code::upstream_model_absent;
 
   std::string message(base::cut_text(said.message, message_bytes_max));
-  if (message.empty()) message = fmt::format("the Region answered with status {} and no message", status);
-  return base::error(code, std::move(message), retry_after(headers));
+  const bool quotes = !message.empty();
+  if (!quotes) message = fmt::format("the Region answered with status {} and no message", status);
+  base::Error error = base::error(code, std::move(message), retry_after(headers));
+  error.quotes_upstream = quotes;
+  return error;
 }
 
 base::Error stream_exception(const Frame& frame) {
   simdjson::dom::parser parser;
   std::string message(base::cut_text(read_error_body(parser, frame.payload).message, message_bytes_max));
-  if (message.empty()) message = fmt::format("the Region ended the stream with {} and no message", frame.type);
-  return base::error(exception_code(frame.type), std::move(message));
+  const bool quotes = !message.empty();
+  if (!quotes) message = fmt::format("the Region ended the stream with {} and no message", frame.type);
+  base::Error error = base::error(exception_code(frame.type), std::move(message));
+  error.quotes_upstream = quotes;
+  return error;
 }
 
 base::Code exception_code(std::string_view exception_type) {
