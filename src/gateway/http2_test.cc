@@ -362,8 +362,11 @@ TEST(Limits, BodiesBeyondTheirMemoryAre503AndTheMemoryComesBack) {
   Hello gateway("limits: {body_bytes_max: 900KiB, bodies_bytes_max: 1MiB}");
   Http2Caller holder(gateway.port);
   const std::int32_t held = holder.request(request_fields(converse_path()), std::string(700 * 1024, ' '), true);
-  holder.flush();
-  while (gateway.occupancy.body_bytes.load() < 700 * 1024) std::this_thread::yield();
+  ASSERT_TRUE(holder.until([&] {
+    holder.ping();  // so that there is something to read
+    holder.flush();
+    return gateway.occupancy.body_bytes.load() >= 700 * 1024;
+  }));
   const std::string body = std::string(500 * 1024, ' ') + std::string(say_hello);
 
   Http2Caller other(gateway.port);
