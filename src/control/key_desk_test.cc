@@ -52,7 +52,7 @@ class Desk : public testing::Test {
     ASSERT_TRUE(store) << store.error().message;
     auto opened =
         KeyDesk::open(*std::move(store), {.now = [this] { return now; },
-                                          .admit = [this](const IssuedKey& key) -> base::Result<void> {
+                                          .admit = [](const IssuedKey& key) -> base::Result<void> {
                                             if (key.tenant == "research") return {};
                                             return base::fail(Code::usage, "tenant: it must be research");
                                           },
@@ -129,7 +129,7 @@ TEST_F(Desk, RefusesAnOrderThatItDoesNotUnderstand) {
                 HasSubstr("expires: "))
         << expires;
   for (const json& profiles :
-       {json("us.*"), json::array(), json{""}, json{"us.\n*"}, json{7}, json(std::vector(101, "us.*"))})
+       {json("us.*"), json::array(), json{""}, json{"us.\n*"}, json{7}, json(std::vector<std::string>(101, "us.*"))})
     EXPECT_THAT(refused({{"kind", "api-key"}, {"tenant", "research"}, {"name", "x"}, {"profiles", profiles}}),
                 HasSubstr("profiles: a list of 1 to 100"));
   EXPECT_THAT(in_force, IsEmpty());
@@ -142,7 +142,7 @@ TEST_F(Desk, RotatesWithAnOverlapInWhichBothAreValid) {
   ASSERT_EQ(in_force.size(), 2u);
   EXPECT_EQ(in_force[0].id, old);
   EXPECT_EQ(in_force[0].expires, noon + 2h);
-  EXPECT_EQ(in_force[1].id, successor["access_key_id"]);
+  EXPECT_EQ(in_force[1].id, successor["access_key_id"].get<std::string>());
   EXPECT_FALSE(in_force[1].expires);
   EXPECT_NE(in_force[0].secret_access_key, in_force[1].secret_access_key);
   EXPECT_EQ(in_force[1].user_name, "alice");
