@@ -250,7 +250,7 @@ TEST(Load, SaysWhichTypeAndBoundsAreAllowed) {
       mistakes(with("tenants:", "tenants: 5\nx:")),
       ElementsAre("p.yaml:6:10 tenants: must be a list (the value is not shown)",
                   "p.yaml:7:1: unknown key \"x\"; allowed here: version, dev, data_dir, source_region, listen, "
-                  "admin, reactors, limits, deadlines, retry, account, regions, profiles, tenants"));
+                  "admin, reactors, limits, deadlines, retry, account, regions, keys, profiles, tenants"));
 }
 
 TEST(Load, NamesTheRegionOrModelOrProfileThatWasMeant) {

@@ -22,9 +22,10 @@ bool left_a_region_at_work(const domain::Attempt& last) {
 }  // namespace
 
 Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot)
-    : parts_(parts), random_(parts.seed), probe_(parts.reactor, [this](base::Duration waited, base::Instant now) {
-        shedder_.observe(waited, base::Instant{parts_.reactor.clock.to_real(now.time_since_epoch())});
-      }) {
+    : parts_(parts),
+      random_(parts.seed),
+      probe_(parts.reactor,
+             [this](base::Duration waited, base::Instant real_now) { shedder_.observe(waited, real_now); }) {
   use(std::move(snapshot));
 }
 
@@ -44,8 +45,8 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
   parts_.counters.calls_in_flight.fetch_add(1, std::memory_order_relaxed);
   parts_.retry_budget.call_begun(call.began);
 
-  probe_.ask(call.began);
   Bench for_this_call = bench();
+  for_this_call.real_now = probe_.ask();
   for_this_call.shedder = &shedder_;
   for_this_call.random = &random_;
   Result<void> outcome = admit(call);

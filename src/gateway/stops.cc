@@ -18,8 +18,7 @@ namespace {
 Result<void> shed(Call& call, const Bench& bench) {
   if (bench.shedder == nullptr || bench.shedder->level() <= 0) return {};
   const domain::CallClass call_class = call.snapshot->call_classes[call.identity.principal->tenant_index];
-  const base::Instant real_now{bench.clock.to_real(bench.clock.now().time_since_epoch())};
-  if (!bench.shedder->sheds(call_class, bench.random->uniform(), real_now)) return {};
+  if (!bench.shedder->sheds(call_class, bench.random->uniform(), bench.real_now)) return {};
   call.stage = Stage::reserve;
   return base::fail(
       Code::overloaded,

@@ -25,6 +25,7 @@ struct Bench {
   // For calls that are really made; a hypothetical one is never refused for the load of the moment.
   const quota::Shedder* shedder = nullptr;
   base::Random* random = nullptr;
+  base::Instant real_now{};
 };
 
 /// Runs stops 1 to 6 (operations that run no model end after stop 2 with what they need). Leaves call.stage at the

@@ -17,23 +17,20 @@ namespace portolan::world {
 /// Belongs to one reactor; only its thread may call it. At most one probe is under way.
 class QueueProbe {
  public:
-  /// `told` gets the real time that the probe waited and the world time of its return.
-  using Told = std::move_only_function<void(base::Duration waited, base::Instant now)>;
+  /// `told` gets how long the probe waited and when it came back. All in real time: however fast the world runs, a
+  /// queue is as long as the machine makes it.
+  using Told = std::move_only_function<void(base::Duration waited, base::Instant real_now)>;
   QueueProbe(Reactor& reactor, Told told);
 
-  /// Sends a probe unless one is under way or was sent within the last few milliseconds. Costs a comparison then,
-  /// two system calls otherwise.
-  void ask(base::Instant now) {
-    if (!under_way_ && now >= next_at_) send(now);
-  }
+  /// Sends a probe unless one is under way or was sent within the last few milliseconds. Costs a look at the clock
+  /// then, two system calls otherwise. Gives the real time.
+  base::Instant ask();
 
  private:
-  void send(base::Instant now);
+  void send(base::Instant real_now);
 
-  const Clock& clock_;
   Told told_;
   asio::posix::basic_stream_descriptor<Executor> descriptor_;
-  base::Duration pause_world_;
   std::uint64_t value_ = 0;
   base::Instant sent_at_{};
   base::Instant next_at_{};
