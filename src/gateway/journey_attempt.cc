@@ -242,7 +242,8 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
 
 void Journey::note_failure(Call& call, domain::Attempt& attempt, const base::Error& error) {
   attempt.failure = error.code;
-  attempt.failure_detail = error.message;
+  // The words of a Region may quote the prompt, which the trail never holds.
+  if (!error.quotes_upstream) attempt.failure_detail = error.message;
   if (call.reply.begun) {
     // A stream that was cut after its first byte was still served, as far as it went, by this Region.
     call.served_by = attempt.region;
