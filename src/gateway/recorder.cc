@@ -36,14 +36,14 @@ world::Task<Result<void>> Recorder::durable(std::string json, std::uint32_t reac
 }
 
 void Recorder::report(std::span<trail::Entry*> group) {
-  for (std::uint32_t reactor = 0; reactor < reactors_.size(); ++reactor) {
-    std::vector<Waiting*> woken;
-    for (trail::Entry* entry : group)
-      if (entry->reactor == reactor) woken.push_back(static_cast<Waiting*>(entry->waiter));
-    if (woken.empty()) continue;
-    world::asio::post(reactors_[reactor]->io, [woken = std::move(woken)] {
+  // Sorted first, then posted: a reactor that was woken destroys its entries while another's are still to be told.
+  std::vector<std::vector<Waiting*>> woken(reactors_.size());
+  for (trail::Entry* entry : group) woken[entry->reactor].push_back(static_cast<Waiting*>(entry->waiter));
+  for (std::size_t reactor = 0; reactor < reactors_.size(); ++reactor) {
+    if (woken[reactor].empty()) continue;
+    world::asio::post(reactors_[reactor]->io, [waits = std::move(woken[reactor])] {
       // Each resumes its coroutine, which destroys the Waiting: the function is moved out first.
-      for (Waiting* waiting : woken) std::exchange(waiting->resume, nullptr)();
+      for (Waiting* waiting : waits) std::exchange(waiting->resume, nullptr)();
     });
   }
 }
