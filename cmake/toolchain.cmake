@@ -6,6 +6,8 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERS
 endif()
 
 option(PORTOLAN_FUZZ "Build the libFuzzer targets" OFF)
+# A room's files six at a time: half the time for a first build, three times the time after a small change.
+option(PORTOLAN_UNITY "Compile the files of a room together, as CI and clang-tidy do" OFF)
 option(PORTOLAN_COVERAGE "Count which lines run" OFF)
 set(PORTOLAN_SANITIZE "" CACHE STRING "Comma-separated sanitizers, as for -fsanitize=")
 

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 
 #include <array>
+#include <charconv>
 #include <openssl/crypto.h>
 #include <zlib.h>
 
@@ -132,6 +133,12 @@ bool percent_decode(std::string_view text, std::string& out) {
 
 std::uint32_t crc32(Bytes bytes, std::uint32_t seed) {
   return static_cast<std::uint32_t>(crc32_z(seed, bytes.data(), bytes.size()));
+}
+
+void append_number(std::string& out, std::uint64_t value, int base) {
+  std::array<char, 64> digits;
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
 bool equal_constant_time(std::string_view a, std::string_view b) {

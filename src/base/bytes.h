@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes in and out of text: hex, base64, big-endian integers, percent-encoding, and the two CRCs.
+// Bytes in and out of text: hex, base64, integers, percent-encoding, and the two CRCs.
 // All functions are pure; any thread.
 #pragma once
 
@@ -55,6 +55,22 @@ inline std::uint16_t get_be16(const std::uint8_t* at) {
 inline std::uint32_t get_be32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
+
+inline void append_be32(std::string& out, std::uint32_t v) {
+  std::uint8_t bytes[4];
+  put_be32(bytes, v);
+  out += as_text(bytes);
+}
+inline void append_be64(std::string& out, std::uint64_t v) {
+  append_be32(out, static_cast<std::uint32_t>(v >> 32));
+  append_be32(out, static_cast<std::uint32_t>(v));
+}
+
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+/// Appends `value` in base 10, or in another one up to 36 with lower-case letters.
+void append_number(std::string& out, std::uint64_t value, int base = 10);
 
 /// CRC-32 (IEEE, the polynomial of zlib and of AWS event-stream frames). `seed` continues an earlier value.
 std::uint32_t crc32(Bytes bytes, std::uint32_t seed = 0);

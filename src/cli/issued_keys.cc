@@ -66,7 +66,7 @@ Result<store::MasterKeys> master_keys(const config::Keys& keys) {
 }
 
 Result<std::unique_ptr<control::KeyDesk>> open_key_desk(const config::Config& config, const world::Clock& clock,
-                                                        std::function<gateway::Gateway&()> gateway) {
+                                                        const std::function<gateway::Gateway&()>& gateway) {
   const std::string path = config.data_dir + "/keys.db";
   if (!config.keys) {
     std::error_code unknown;

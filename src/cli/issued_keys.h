@@ -21,7 +21,7 @@ base::Result<store::MasterKeys> master_keys(const config::Keys& keys);
 /// would be refused without a word.
 base::Result<std::unique_ptr<control::KeyDesk>> open_key_desk(const config::Config& config,
                                                               const world::Clock& clock,
-                                                              std::function<gateway::Gateway&()> gateway);
+                                                              const std::function<gateway::Gateway&()>& gateway);
 
 /// Writes a new master key to `path`, mode 0600, and gives its id. A file that is there is never replaced: what was
 /// sealed under it could not be opened any more. It is refused, or with `keep` left as it is (the id is then

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "domain/call.h"
 
 namespace portolan::config {
@@ -14,17 +15,14 @@ namespace {
 
 constexpr std::size_t host_length_max = 253;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 bool is_letter_or_digit(char c) {
-  return is_digit(c) || is_letter(c);
+  return base::is_digit(c) || is_letter(c);
 }
 bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  return base::is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 /// `size` between the two, and every character a letter, a digit or one of `extra`.
@@ -62,11 +60,12 @@ const Format name_text{.type = "name",
                        .allowed = "1 to 64 letters, digits or + = , . @ _ -",
                        .pattern = "^[A-Za-z0-9+=,.@_-]{1,64}$",
                        .accepts = [](std::string_view text) { return is_made_of(text, "+=,.@_-", 1, 64); }};
-const Format account_number{
-    .type = "account id",
-    .allowed = "12 digits, in quotes",
-    .pattern = "^[0-9]{12}$",
-    .accepts = [](std::string_view text) { return text.size() == 12 && std::ranges::all_of(text, is_digit); }};
+const Format account_number{.type = "account id",
+                            .allowed = "12 digits, in quotes",
+                            .pattern = "^[0-9]{12}$",
+                            .accepts = [](std::string_view text) {
+                              return text.size() == 12 && std::ranges::all_of(text, base::is_digit);
+                            }};
 const Format access_key{.type = "access key id",
                         .allowed = "16 to 128 letters, digits or underscores",
                         .pattern = "^[A-Za-z0-9_]{16,128}$",
@@ -145,7 +144,7 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
 }
 
 std::optional<std::int64_t> parse_size(std::string_view text) {
-  const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
+  const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, base::is_digit) - text.begin());
   const std::optional<std::int64_t> count = parse_whole(text.substr(0, digits));
   if (!count) return std::nullopt;
   const std::string_view unit = text.substr(digits);

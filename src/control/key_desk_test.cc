@@ -128,8 +128,8 @@ TEST_F(Desk, RefusesAnOrderThatItDoesNotUnderstand) {
     EXPECT_THAT(refused({{"kind", "api-key"}, {"tenant", "research"}, {"name", "x"}, {"expires", expires}}),
                 HasSubstr("expires: "))
         << expires;
-  for (const json& profiles :
-       {json("us.*"), json::array(), json{""}, json{"us.\n*"}, json{7}, json(std::vector<std::string>(101, "us.*"))})
+  for (const json& profiles : {json("us.*"), json::array(), json{""}, json{"us.\n*"}, json{7},
+                               json(std::vector<std::string>(101, "us.*"))})
     EXPECT_THAT(refused({{"kind", "api-key"}, {"tenant", "research"}, {"name", "x"}, {"profiles", profiles}}),
                 HasSubstr("profiles: a list of 1 to 100"));
   EXPECT_THAT(in_force, IsEmpty());

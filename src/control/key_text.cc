@@ -123,10 +123,10 @@ Result<IssuedKey> read_order(std::string_view body, base::WallTime now) {
   return key;
 }
 
-Result<Rotation> read_rotation(std::string_view body, std::string_view overlap_default, base::WallTime now) {
+Result<Rotation> read_rotation(std::string_view body, std::string_view overlap_unsaid, base::WallTime now) {
   TRY(const json order, read_object(body, {"overlap", "expires"}));
   TRY(std::string overlap, text_of(order, "overlap"));
-  if (overlap.empty()) overlap = overlap_default;
+  if (overlap.empty()) overlap = overlap_unsaid;
   Rotation rotation;
   if (!base::parse_duration(overlap, rotation.overlap) || rotation.overlap > overlap_max)
     return base::fail(Code::usage, "overlap: a span from 0s to 90d is expected, such as 24h");

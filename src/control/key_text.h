@@ -20,7 +20,7 @@ struct Rotation {
   std::optional<base::WallTime> expires;  // of the new one; absent: as long as the old one's life
 };
 /// {"overlap"?, "expires"?} or nothing at all. Code::usage.
-base::Result<Rotation> read_rotation(std::string_view body, std::string_view overlap_default, base::WallTime now);
+base::Result<Rotation> read_rotation(std::string_view body, std::string_view overlap_unsaid, base::WallTime now);
 
 /// "90d", "2027-01-31" (its first moment, UTC) or "2027-01-31T12:00:00Z", in the future. Code::usage.
 base::Result<base::WallTime> read_expiry(std::string_view text, base::WallTime now);

@@ -22,14 +22,10 @@ constexpr std::size_t name_bytes_max = 255;
 constexpr std::size_t piece_bytes_max = 1 << 20;
 constexpr std::size_t manifest_bytes_max = 64 << 20;
 
-bool exists(world::Disk& disk, const std::string& path) {
-  return disk.open_existing(path).has_value();
-}
-
 std::string be32(std::size_t value) {
-  std::uint8_t bytes[4];
-  base::put_be32(bytes, static_cast<std::uint32_t>(value));
-  return std::string{base::as_text(bytes)};
+  std::string bytes;
+  base::append_be32(bytes, static_cast<std::uint32_t>(value));
+  return bytes;
 }
 
 /// Writes entries and keeps the manifest's account of them.
@@ -100,14 +96,14 @@ base::Result<std::uint64_t> add_trail(world::Disk& disk, const std::string& dire
           end = frame.end();
           return true;
         }));
-    TRY_VOID(entries.add(file_piece(disk, "trail/" + trail::segment_name(numbers[i]), segment.path, end)));
+    TRY_VOID(entries.add(file_piece(disk, path_in("trail", trail::segment_name(numbers[i])), segment.path, end)));
   }
   TRY(const std::vector<std::string> names, disk.list(trail));
   for (const std::string& name : names) {
     if (!name.ends_with(".torn")) continue;
-    TRY(const std::unique_ptr<world::File> file, disk.open_existing(trail + "/" + name));
+    TRY(const std::unique_ptr<world::File> file, disk.open_existing(path_in(trail, name)));
     TRY(const std::uint64_t size, file->size());
-    TRY_VOID(entries.add(file_piece(disk, "trail/" + name, trail + "/" + name, size)));
+    TRY_VOID(entries.add(file_piece(disk, path_in("trail", name), path_in(trail, name), size)));
   }
   return records;
 }
@@ -269,7 +265,7 @@ base::Result<BackupSummary> restore(world::Disk& disk, const std::string& from, 
       }));
       continue;
     }
-    TRY(Json entry, restore_file(disk, entries, name, directory + "/" + name));
+    TRY(Json entry, restore_file(disk, entries, name, path_in(directory, name)));
     written.push_back(std::move(entry));
   }
   TRY(const bool at_end, sealed->at_end());

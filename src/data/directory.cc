@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::string_view lead = "portolan-data ";
 
-bool exists(world::Disk& disk, const std::string& path) {
-  return disk.open_existing(path).has_value();
-}
-
 bool has_trail(world::Disk& disk, const std::string& directory) {
   const auto numbers = trail::segment_numbers(disk, directory + "/trail");
   return numbers && !numbers->empty();
@@ -56,7 +52,7 @@ base::Result<void> keep_copies(world::Disk& disk, const std::string& directory, 
   TRY_VOID(disk.make_directory(kept));
   TRY_VOID(disk.make_directory(kept + "/trail"));
   for (const std::string& file : changeable_files(disk, directory))
-    TRY_VOID(copy_file(disk, directory + "/" + file, kept + "/" + file));
+    TRY_VOID(copy_file(disk, path_in(directory, file), path_in(kept, file)));
   TRY_VOID(disk.sync_directory(kept + "/trail"));
   return disk.sync_directory(kept);
 }

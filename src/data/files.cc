@@ -10,6 +10,14 @@ constexpr std::uint64_t piece_bytes = 1 << 20;
 
 }  // namespace
 
+bool exists(world::Disk& disk, const std::string& path) {
+  return disk.open_existing(path).has_value();
+}
+
+std::string path_in(const std::string& directory, const std::string& name) {
+  return directory + "/" + name;
+}
+
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);

@@ -22,6 +22,8 @@ base::Result<void> replace_file(world::Disk& disk, const std::string& path, std:
 /// Copies the file as it is now, durably but for its name.
 base::Result<void> copy_file(world::Disk& disk, const std::string& from, const std::string& to);
 
+bool exists(world::Disk& disk, const std::string& path);
+std::string path_in(const std::string& directory, const std::string& name);
 std::string directory_of(const std::string& path);
 
 }  // namespace portolan::data

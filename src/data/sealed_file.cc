@@ -19,11 +19,8 @@ constexpr std::uint32_t log2_n_max = 18;
 
 std::string header_of(std::uint32_t log2_n, const Salt& salt) {
   std::string header{magic};
-  for (const std::uint32_t value : {sealed_format_version, log2_n}) {
-    std::uint8_t bytes[4];
-    base::put_be32(bytes, value);
-    header += base::as_text(bytes);
-  }
+  base::append_be32(header, sealed_format_version);
+  base::append_be32(header, log2_n);
   header += base::as_text(salt);
   return header;
 }
@@ -111,7 +108,7 @@ class ChunkCipher {
 SealedWriter::~SealedWriter() = default;
 SealedReader::~SealedReader() = default;
 
-base::Result<std::unique_ptr<SealedWriter>> SealedWriter::create(world::Disk& disk, std::string path,
+base::Result<std::unique_ptr<SealedWriter>> SealedWriter::create(world::Disk& disk, const std::string& path,
                                                                  const base::Secret& passphrase, const Salt& salt,
                                                                  std::uint32_t log2_n) {
   std::unique_ptr<SealedWriter> writer{new SealedWriter};

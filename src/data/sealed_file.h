@@ -33,7 +33,7 @@ class ChunkCipher;
 class SealedWriter {
  public:
   /// `salt` is random and never used again. `log2_n`: 15 takes 32 MiB and some 50 ms, for us as for who guesses.
-  static base::Result<std::unique_ptr<SealedWriter>> create(world::Disk& disk, std::string path,
+  static base::Result<std::unique_ptr<SealedWriter>> create(world::Disk& disk, const std::string& path,
                                                             const base::Secret& passphrase, const Salt& salt,
                                                             std::uint32_t log2_n = 15);
   ~SealedWriter();

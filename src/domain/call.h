@@ -65,8 +65,8 @@ struct Principal {
   std::string access_key_id;  // for SigV4 principals; else empty
   std::string key_id;         // names the credential in records and metrics; never the credential itself
   CredentialKind kind = CredentialKind::none;
-  std::vector<std::string> profile_globs;              // of this key: narrow what its tenant may call; empty: all of it
-  base::WallTime expires = base::WallTime::max();      // refused from then on
+  std::vector<std::string> profile_globs;          // of this key: narrow what its tenant may call; empty: all of it
+  base::WallTime expires = base::WallTime::max();  // refused from then on
 };
 
 /// What they want (stop 3). Pointers are into the snapshot's catalog.

@@ -93,7 +93,7 @@ class Gateway {
   std::int64_t calls_in_flight() const;
 
   const world::Clock& clock_;
-  std::mutex changes_;        // one change of the snapshot at a time; guards issued_
+  std::mutex changes_;  // one change of the snapshot at a time; guards issued_
   std::vector<domain::IssuedKey> issued_;
   mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;

@@ -13,7 +13,6 @@ namespace {
 using base::Code;
 using domain::CredentialKind;
 
-constexpr std::string_view service = "bedrock";
 constexpr std::string_view missing =
     "Missing Authentication Token: sign the request with AWS Signature Version 4, or send an API key as "
     "\"Authorization: Bearer …\" or \"x-api-key: …\".";
@@ -72,8 +71,7 @@ void Keyring::add_configured(const config::Tenant& tenant, std::size_t tenant_in
     by_access_key_id_.try_emplace(key.access_key_id, principal, key.secret_access_key, nullptr);
   }
   if (!key.certificate_name.empty()) {
-    const auto* principal =
-        add(tenant, tenant_index, key.name, CredentialKind::certificate, key.certificate_name);
+    const auto* principal = add(tenant, tenant_index, key.name, CredentialKind::certificate, key.certificate_name);
     by_certificate_name_.try_emplace(key.certificate_name, principal);
   }
   std::string hash;
@@ -144,9 +142,9 @@ base::Result<Identity> Keyring::identify(const SignedRequest& request, SigningKe
 base::Result<Identity> Keyring::by_signature(const SignedRequest& request, std::string_view value,
                                              SigningKeys& signing_keys, base::WallTime now) const {
   TRY(const Authorization authorization, read_authorization(value));
-  if (authorization.service != service)
+  if (authorization.service != signed_service)
     return base::fail(Code::bad_signature,
-                      fmt::format("Credential should be scoped to correct service: '{}', not '{}'.", service,
+                      fmt::format("Credential should be scoped to correct service: '{}', not '{}'.", signed_service,
                                   authorization.service));
   const domain::RegionIndex source = catalog_->find_region(authorization.region);
   if (source == domain::region_none)

@@ -51,8 +51,8 @@ class Keyring {
   /// client certificate. `certificate_names` are those of a certificate that the TLS handshake has verified, as
   /// keys are configured ("uri:…", "dns:…", "subject:…"); none when there is no certificate. Errors:
   /// missing_credentials, incomplete_signature, unknown_access_key, bad_signature, expired_signature, bad_api_key,
-  /// expired_key, unknown_certificate (nobody has any of its names, or two users have). A scope whose service is not "bedrock"
-  /// or whose Region is not in the catalog is bad_signature, said so.
+  /// expired_key, unknown_certificate (nobody has any of its names, or two users have). A scope whose service is
+  /// not "bedrock" or whose Region is not in the catalog is bad_signature, said so.
   base::Result<Identity> identify(const SignedRequest& request, SigningKeys& signing_keys, base::WallTime now,
                                   std::span<const std::string> certificate_names = {}) const;
 

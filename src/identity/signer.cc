@@ -10,8 +10,7 @@
 namespace portolan::identity {
 namespace {
 
-constexpr std::string_view signed_headers = "content-type;host;x-amz-content-sha256;x-amz-date";
-constexpr std::string_view service = "bedrock";
+constexpr std::string_view headers_we_sign = "content-type;host;x-amz-content-sha256;x-amz-date";
 
 void append_line(HashSink& sink, std::string_view name, std::string_view value) {
   sink.append(name);
@@ -56,14 +55,14 @@ struct Signer::State {
     if (found != keys.end()) return *found;
     const std::string_view date = std::string_view{date_text}.substr(0, 8);
     std::string scope{date};
-    for (const std::string_view part : {region, service, std::string_view{"aws4_request"}}) {
+    for (const std::string_view part : {region, signed_service, std::string_view{"aws4_request"}}) {
       scope += '/';
       scope += part;
     }
     keys.reserve(64);  // every Region at once
     if (keys.size() == keys.capacity()) keys.clear();
     return keys.emplace_back(std::string{region}, std::move(scope),
-                             signing_key(secret_access_key.reveal(), date, region, service));
+                             signing_key(secret_access_key.reveal(), date, region, signed_service));
   }
 };
 
@@ -94,7 +93,7 @@ void Signer::append_signature(std::string& head, std::string_view method, std::s
   append_line(canonical, "x-amz-content-sha256", body_hex);
   append_line(canonical, "x-amz-date", state_->date_text);
   canonical.append('\n');
-  canonical.append(signed_headers);
+  canonical.append(headers_we_sign);
   canonical.append('\n');
   canonical.append(body_hex);
 
@@ -107,7 +106,7 @@ void Signer::append_signature(std::string& head, std::string_view method, std::s
   head += '/';
   head += day.scope;
   head += ", SignedHeaders=";
-  head += signed_headers;
+  head += headers_we_sign;
   head += ", Signature=";
   head.append(hex.data(), hex.size());
   head += "\r\n";

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
+#include "base/bytes.h"
 #include "identity/canonical.h"
 
 namespace portolan::identity {
@@ -22,11 +23,8 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_lower_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f');
+  return base::is_digit(c) || (c >= 'a' && c <= 'f');
 }
 bool is_visible(char c) {
   return c > ' ' && c < 0x7f;
@@ -51,7 +49,7 @@ base::Result<void> read_credential(std::string_view credential, Authorization& i
   into.scope = credential.substr(std::min(parts[0].size() + 1, credential.size()));
   if (into.access_key_id.empty() || into.access_key_id.size() > access_key_id_bytes_max)
     return base::fail(Code::incomplete_signature, "Credential names no access key id of 1 to 128 characters.");
-  if (into.date.size() != 8 || !std::ranges::all_of(into.date, is_digit))
+  if (into.date.size() != 8 || !std::ranges::all_of(into.date, base::is_digit))
     return base::fail(Code::incomplete_signature, "The date in Credential must be eight digits, yyyymmdd.");
   if (into.region.empty() || into.service.empty() || into.scope.size() > scope_bytes_max)
     return base::fail(Code::incomplete_signature, "Credential must name a Region and a service.");

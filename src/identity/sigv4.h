@@ -21,6 +21,9 @@
 
 namespace portolan::identity {
 
+/// What callers and we sign for, in every scope.
+inline constexpr std::string_view signed_service = "bedrock";
+
 /// The parts of an Authorization header "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…". Views into
 /// it.
 struct Authorization {

@@ -13,7 +13,7 @@
 namespace portolan::sim {
 namespace {
 
-constexpr std::size_t head_max = 64 * 1024;
+constexpr std::size_t field_block_max = 64 * 1024;
 constexpr std::size_t bodies_max = 2 * request_body_max;  // of one connection
 constexpr std::uint32_t streams_max = 256;
 constexpr std::int32_t stream_window = 1 << 20;
@@ -117,7 +117,7 @@ struct RegionHttp2::Callbacks {
     Stream* stream = find(user, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     stream->head_size += name_size + value_size + 32;
-    if (stream->head_size > head_max) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (stream->head_size > field_block_max) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     RegionRequest& request = stream->request;
     const std::string_view field = view(name, name_size);
     const std::string_view text = view(value, value_size);

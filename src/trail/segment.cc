@@ -26,12 +26,6 @@ std::uint32_t be32(std::string_view bytes, std::size_t at) {
   return base::get_be32(base::as_bytes(bytes).data() + at);
 }
 
-void append_be32(std::string& out, std::uint32_t value) {
-  std::uint8_t bytes[4];
-  base::put_be32(bytes, value);
-  out += base::as_text(bytes);
-}
-
 constexpr auto castagnoli = [] {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -98,18 +92,18 @@ std::optional<std::uint32_t> segment_number(std::string_view name) {
 void append_header(std::string& out, std::uint32_t number) {
   const std::size_t from = out.size();
   out += magic;
-  append_be32(out, format_version);
-  append_be32(out, number);
-  append_be32(out, crc32c(std::string_view{out}.substr(from)));
+  base::append_be32(out, format_version);
+  base::append_be32(out, number);
+  base::append_be32(out, crc32c(std::string_view{out}.substr(from)));
 }
 
 std::uint32_t append_frame(std::string& out, std::string_view record, std::uint32_t group_start) {
   CHECK(!record.empty() && record.size() <= record_bytes_max);
   const std::size_t from = out.size();
-  append_be32(out, static_cast<std::uint32_t>(record.size()));
-  append_be32(out, group_start);
+  base::append_be32(out, static_cast<std::uint32_t>(record.size()));
+  base::append_be32(out, group_start);
   const std::uint32_t crc = frame_crc(std::string_view{out}.substr(from, 8), record);
-  append_be32(out, crc);
+  base::append_be32(out, crc);
   out += record;
   return crc;
 }

@@ -8,21 +8,10 @@
 namespace portolan::trail {
 namespace {
 
-constexpr std::string_view magic = "PORTOIDX";
+constexpr std::string_view index_magic = "PORTOIDX";
 constexpr std::size_t index_bytes_size = 8 + 4 + 4 + 8 + 8 + 8 + 4 + 8 + 8 + 4;
 // A frame's head and a usual record.
 constexpr std::size_t last_frame_window_bytes = 4096;
-
-void append_be32(std::string& out, std::uint32_t value) {
-  std::uint8_t bytes[4];
-  base::put_be32(bytes, value);
-  out += base::as_text(bytes);
-}
-
-void append_be64(std::string& out, std::uint64_t value) {
-  append_be32(out, static_cast<std::uint32_t>(value >> 32));
-  append_be32(out, static_cast<std::uint32_t>(value));
-}
 
 /// Takes integers from the front of a text that is long enough.
 class Taker {
@@ -81,24 +70,24 @@ bool SegmentIndex::meets(std::optional<base::WallTime> from, std::optional<base:
 }
 
 std::string index_bytes(const SegmentIndex& index, std::uint32_t number) {
-  std::string out{magic};
-  append_be32(out, index_format_version);
-  append_be32(out, number);
-  append_be64(out, index.segment_bytes);
-  append_be64(out, index.records);
-  append_be64(out, index.last_frame);
-  append_be32(out, index.last_frame_crc);
-  append_be64(out, static_cast<std::uint64_t>(index.earliest));
-  append_be64(out, static_cast<std::uint64_t>(index.latest));
-  append_be32(out, crc32c(out));
+  std::string out{index_magic};
+  base::append_be32(out, index_format_version);
+  base::append_be32(out, number);
+  base::append_be64(out, index.segment_bytes);
+  base::append_be64(out, index.records);
+  base::append_be64(out, index.last_frame);
+  base::append_be32(out, index.last_frame_crc);
+  base::append_be64(out, static_cast<std::uint64_t>(index.earliest));
+  base::append_be64(out, static_cast<std::uint64_t>(index.latest));
+  base::append_be32(out, crc32c(out));
   return out;
 }
 
 std::optional<SegmentIndex> parse_index(std::string_view bytes, std::uint32_t number) {
-  if (bytes.size() != index_bytes_size || !bytes.starts_with(magic)) return std::nullopt;
+  if (bytes.size() != index_bytes_size || !bytes.starts_with(index_magic)) return std::nullopt;
   if (Taker(bytes.substr(index_bytes_size - 4)).be32() != crc32c(bytes.substr(0, index_bytes_size - 4)))
     return std::nullopt;
-  Taker taker(bytes.substr(magic.size()));
+  Taker taker(bytes.substr(index_magic.size()));
   if (taker.be32() != index_format_version) return std::nullopt;
   if (taker.be32() != number) return std::nullopt;
   SegmentIndex index;

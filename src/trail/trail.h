@@ -115,13 +115,13 @@ class Trail {
   base::Result<void> check_closed_segment(std::uint32_t number);
   base::Result<void> recover_last_segment(std::uint32_t number);
   base::Result<void> cut_torn_end(world::File& segment, std::uint64_t size);
-  base::Result<void> keep_aside(world::File& segment, std::uint64_t size);
+  base::Result<void> keep_aside(world::File& segment, std::uint64_t end);
   base::Result<void> begin_segment(std::uint32_t number);
 
   base::Result<void> repair();
   base::Result<void> cut_failed_append();
   base::Result<void> leave_doubted_segment();
-  base::Result<void> verify_durable(world::File& segment, std::uint64_t size);
+  base::Result<void> verify_durable(world::File& file, std::uint64_t size);
   void break_with(base::Error error);
 
   void push(Entry* entry);

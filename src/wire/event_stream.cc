@@ -113,12 +113,6 @@ base::Result<FrameKind> read_kind(std::string_view headers) {
   return kind;
 }
 
-void append_be32(std::string& out, std::uint32_t value) {
-  std::uint8_t bytes[4];
-  base::put_be32(bytes, value);
-  out += base::as_text(bytes);
-}
-
 void append_string_header(std::string& out, std::string_view name, std::string_view value) {
   CHECK(name.size() <= 0xff && value.size() <= 0xffff);
   std::uint8_t length[2];
@@ -148,7 +142,7 @@ void append_frame(std::string& out, std::string_view message_type, std::string_v
   base::put_be32(prelude + 4, static_cast<std::uint32_t>(headers_bytes));
   const std::uint32_t prelude_crc = base::crc32({prelude, 8});
   base::put_be32(prelude + 8, prelude_crc);
-  append_be32(out, base::crc32({prelude + 8, total_bytes - 8 - crc_bytes}, prelude_crc));
+  base::append_be32(out, base::crc32({prelude + 8, total_bytes - 8 - crc_bytes}, prelude_crc));
 }
 
 }  // namespace

@@ -47,10 +47,6 @@ std::size_t span(CharClass wanted, std::string_view text) {
   return size;
 }
 
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 constexpr bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
@@ -167,8 +163,8 @@ class HeadParser {
     constexpr std::size_t version_bytes = 8;
     if (!take_version(line.substr(0, version_bytes))) return problem_of_version;
     line.remove_prefix(version_bytes);
-    const bool three_digits = line.size() >= 5 && line[0] == ' ' && is_digit(line[1]) && is_digit(line[2]) &&
-                              is_digit(line[3]) && line[4] == ' ';
+    const bool three_digits = line.size() >= 5 && line[0] == ' ' && base::is_digit(line[1]) &&
+                              base::is_digit(line[2]) && base::is_digit(line[3]) && line[4] == ' ';
     if (!three_digits) return "the status must be three digits between single spaces";
     head_.status = (line[1] - '0') * 100 + (line[2] - '0') * 10 + (line[3] - '0');
     return nullptr;
@@ -360,12 +356,6 @@ constexpr int hex_value(char c) {
 constexpr unsigned chunk_size_digits_max = 16;
 constexpr std::uint32_t chunk_extra_bytes_max = 8192;
 
-void append_number(std::string& out, std::uint64_t value, int base = 10) {
-  char digits[20];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value, base);
-  out.append(digits, static_cast<std::size_t>(end - digits));
-}
-
 }  // namespace
 
 const Header* Headers::find(std::string_view name) const {
@@ -500,7 +490,7 @@ const char* ChunkedReader::count_extra() {
 
 void append_status_line(std::string& out, int status) {
   out += "HTTP/1.1 ";
-  append_number(out, static_cast<std::uint64_t>(status));
+  base::append_number(out, static_cast<std::uint64_t>(status));
   out += ' ';
   out += reason_phrase(status);
   out += "\r\n";
@@ -523,12 +513,12 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {
   out += name;
   out += ": ";
-  append_number(out, value);
+  base::append_number(out, value);
   out += "\r\n";
 }
 
 void append_chunk_size(std::string& out, std::size_t size) {
-  append_number(out, size, 16);
+  base::append_number(out, size, 16);
   out += "\r\n";
 }
 

@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/bytes.h"
+
 namespace portolan::wire {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 bool is_short_escape(char c) {
   switch (c) {
@@ -28,7 +26,7 @@ bool is_short_escape(char c) {
 }
 
 int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
+  if (base::is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
@@ -77,7 +75,7 @@ void append_utf8(std::string& out, char32_t point) {
 }
 
 const char* skip_digits(const char* at, const char* end) {
-  while (at != end && is_digit(*at)) ++at;
+  while (at != end && base::is_digit(*at)) ++at;
   return at;
 }
 
@@ -151,7 +149,7 @@ bool is_number(std::string_view token) {
   const char* at = token.data();
   const char* const end = at + token.size();
   if (at != end && *at == '-') ++at;
-  if (at == end || !is_digit(*at)) return false;
+  if (at == end || !base::is_digit(*at)) return false;
   at = *at == '0' ? at + 1 : skip_digits(at, end);
   if (at != end && *at == '.') {
     const char* const fraction = at + 1;

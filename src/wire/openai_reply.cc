@@ -4,6 +4,7 @@
 #include <simdjson.h>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/json_text.h"
 #include "wire/errors.h"
 #include "wire/openai.h"
@@ -20,10 +21,6 @@ using base::Result;
 
 std::unexpected<base::Error> unreadable(std::string_view what) {
   return fail(Code::upstream_malformed, fmt::format("the Region's {} cannot be read as Converse", what));
-}
-
-void append_number(std::string& out, std::uint64_t number) {
-  fmt::format_to(std::back_inserter(out), "{}", number);
 }
 
 // {"id":…,"object":…,"created":…,"model":…,"choices":[ — as every completion and every chunk begins.
@@ -45,13 +42,13 @@ void append_usage(std::string& out, const domain::Usage& usage) {
   const std::uint64_t prompt =
       std::uint64_t{usage.input_tokens} + usage.cache_read_tokens + usage.cache_write_tokens;
   out += R"("usage":{"prompt_tokens":)";
-  append_number(out, prompt);
+  base::append_number(out, prompt);
   out += R"(,"completion_tokens":)";
-  append_number(out, usage.output_tokens);
+  base::append_number(out, usage.output_tokens);
   out += R"(,"total_tokens":)";
-  append_number(out, prompt + usage.output_tokens);
+  base::append_number(out, prompt + usage.output_tokens);
   out += R"(,"prompt_tokens_details":{"cached_tokens":)";
-  append_number(out, usage.cache_read_tokens);
+  base::append_number(out, usage.cache_read_tokens);
   out += "}}";
 }
 

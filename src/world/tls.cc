@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <fmt/format.h>
 #include <fstream>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -118,7 +119,7 @@ Result<CertificateFacts> facts_of_chain(const std::string& file, const std::vect
   CertificateFacts facts{.file = file, .not_after = base::WallTime::max()};
   for (const Certificate& certificate : chain) {
     if (const std::string why = out_of_time(certificate.get(), now); !why.empty())
-      return invalid(file + ": the certificate of " + subject_of(certificate.get()) + " " + why);
+      return invalid(fmt::format("{}: the certificate of {} {}", file, subject_of(certificate.get()), why));
     facts.not_after = std::min(facts.not_after, time_of(X509_get0_notAfter(certificate.get())));
   }
   return facts;
