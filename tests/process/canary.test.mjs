@@ -10,8 +10,8 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ConverseCommand, ConverseStreamCommand, InvokeModelCommand, InvokeModelWithResponseStreamCommand } from "@aws-sdk/client-bedrock-runtime";
-import { Portolan, Running, lines, run, sleep, usProfile } from "./portolan.mjs";
+import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, InvokeModelCommand, InvokeModelWithResponseStreamCommand } from "@aws-sdk/client-bedrock-runtime";
+import { Running, lines, run, sleep, usProfile } from "./portolan.mjs";
 import { freePort } from "./serving.mjs";
 
 /** Name → text. Letters and digits only, so that no escaping hides one. */
@@ -58,12 +58,12 @@ describe("no canary leaves its cage", () => {
     scratch = await mkdtemp(path.join(tmpdir(), "portolan-canary-"));
     dataDir = path.join(scratch, "data");
     await mkdir(path.join(scratch, "cwd"));
-    sandbox = await Portolan.up({ timeScale: 20 });
+    const provider = ["--access-key-id", "AKIAPORTOLANSANDBOX1", "--secret-access-key", canary("provider secret")];
+    sandbox = new Running(["sandbox", "--json", "--no-latency", "--data-dir", path.join(scratch, "sandbox"), ...provider]);
+    await sandbox.until(() => sandbox.stdout.includes("\n"), "ready");
+    const { regions } = JSON.parse(sandbox.stdout);
     const parrotPort = await parrot.listen();
-    const demo = await readFile(path.join(sandbox.dataDir, "portolan.yaml"), "utf8");
-    const region = (name) => demo.match(new RegExp(`^  ${name}: .*$`, "m"))[0];
-    const providerSecret = demo.match(/^account: .*secret_access_key: ([^}]+)\}/m)[1];
-    canaries.set("provider secret", providerSecret);
+    const region = (name) => `  ${name}: {endpoint: "${regions[name]}"}`;
     keys = { alice: canary("caller secret"), bot: canary("API key"), echo: canary("API key of the other tenant") };
     await writeFile(path.join(scratch, "alice.secret"), `${keys.alice}\n`, { mode: 0o600 });
     const { code } = await run(["key", "init", path.join(scratch, "master.key")]);
@@ -99,7 +99,7 @@ ${region("us-west-2")}
 `,
     );
     running = new Running(["serve", "-c", path.join(scratch, "portolan.yaml")], {
-      env: { PORTOLAN_PROVIDER_SECRET: providerSecret },
+      env: { PORTOLAN_PROVIDER_SECRET: canaries.get("provider secret") },
       cwd: path.join(scratch, "cwd"),
     });
     await running.until(() => /serving on/.test(running.log), "serving");
@@ -110,11 +110,12 @@ ${region("us-west-2")}
   });
   after(async () => {
     await running?.kill();
-    await sandbox?.stop();
+    await sandbox?.terminate();
     parrot.close();
     await rm(scratch, { recursive: true, force: true });
   });
 
+  const client = (options) => new BedrockRuntimeClient({ region: "us-east-1", maxAttempts: 1, ...options });
   const cli = (...args) => run(args, { env: { PORTOLAN_ADMIN: admin, PORTOLAN_ADMIN_KEY: adminKey } });
   const send = async (target, { method = "POST", headers = {}, body, as = keys.bot } = {}) => {
     const reply = await fetch(`${gateway}${target}`, {
@@ -145,7 +146,7 @@ ${region("us-west-2")}
 
   test("prompts in every dialect, whole and streamed, signed and with a bearer key", async () => {
     const credentials = { accessKeyId: "AKIAPORTOLANCANARY01", secretAccessKey: keys.alice };
-    const runtime = sandbox.runtime({ endpoint: gateway, region: "us-east-1", credentials, maxAttempts: 1 });
+    const runtime = client({ endpoint: gateway, credentials });
     const drain = async (stream) => {
       for await (const event of stream) assert.ok(event);
     };
@@ -178,7 +179,7 @@ ${region("us-west-2")}
     const bearer = await made("create", "--kind", "api-key", "--tenant", "search", "--name", "carol");
     canaries.set("issued secret", access.secret_access_key).set("issued API key", bearer.api_key);
     canaries.set("rotated secret", (await made("rotate", access.id)).secret_access_key);
-    const runtime = sandbox.runtime({ endpoint: gateway, credentials: { accessKeyId: access.id, secretAccessKey: access.secret_access_key }, maxAttempts: 1 });
+    const runtime = client({ endpoint: gateway, credentials: { accessKeyId: access.id, secretAccessKey: access.secret_access_key } });
     await runtime.send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: say("issued") }] }] }));
     await send("/v1/models", { method: "GET", as: bearer.api_key });
     await made("revoke", bearer.id);
@@ -215,7 +216,7 @@ ${region("us-west-2")}
     // Id and secret mixed up: the classic mistake.
     for (const authorization of [signed(stray, "0".repeat(64)), signed("AKIAPORTOLANCANARY01", stray), `${signed("AKIAPORTOLANCANARY01", "0".repeat(64))} ${stray}`, `AWS4-HMAC-SHA256 ${stray}`])
       await send(converse, { as: null, headers: { authorization, "x-amz-date": "20261122T000000Z" }, body: `{"messages":"${p()}"}` });
-    const runtime = sandbox.runtime({ endpoint: gateway, credentials: { accessKeyId: "AKIAPORTOLANCANARY01", secretAccessKey: canary("wrong secret") }, maxAttempts: 1 });
+    const runtime = client({ endpoint: gateway, credentials: { accessKeyId: "AKIAPORTOLANCANARY01", secretAccessKey: canary("wrong secret") } });
     await assert.rejects(runtime.send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: p() }] }] })));
 
     for (const bytes of [
