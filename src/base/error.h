@@ -59,4 +59,12 @@ inline Error error(Code code, std::string message, Duration retry_after = {}) {
   return Error{.code = code, .message = std::move(message), .retry_after = retry_after};
 }
 
+/// An Error that tells, after `what`, the words of the one that led to it; what they quote it quotes too.
+inline Error error_after(const Error& cause, Code code, std::string_view what, Duration retry_after = {}) {
+  return Error{.code = code,
+               .message = std::string(what) + cause.message,
+               .retry_after = retry_after,
+               .quotes_upstream = cause.quotes_upstream};
+}
+
 }  // namespace portolan::base

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/process_secrets.h"
+#include "store/database.h"
 #include "world/clock.h"
 
 namespace portolan::cli {
@@ -60,9 +61,16 @@ base::Result<data::BackupSummary> make_backup(const std::string& data_dir, const
                                               const std::string& key, const std::string& config) {
   const auto disk = world::real_disk();
   const world::RealClock clock;
+  if (!std::filesystem::is_directory(data_dir))
+    return base::fail(base::Code::usage, "--data-dir " + data_dir + ": there is no such directory");
   data::BackupPlan plan{.directory = data_dir, .to = to, .pieces = {}, .passphrase = {}, .program_version = {}};
   TRY(plan.passphrase, passphrase(key));
   plan.pieces = data::small_pieces(*disk, data_dir);
+  // The secrets in it stay sealed under the master key, which is kept apart.
+  if (const std::string keys = data_dir + "/keys.db"; std::filesystem::exists(keys)) {
+    TRY(std::string content, store::content_of(keys));
+    plan.pieces.push_back(data::text_piece("keys.db", std::move(content)));
+  }
   if (!config.empty()) {
     TRY(std::string text, read_text(config));
     plan.pieces.push_back(data::text_piece("configuration.yaml", std::move(text)));
@@ -71,7 +79,11 @@ base::Result<data::BackupSummary> make_backup(const std::string& data_dir, const
     return base::fail(base::Code::internal, "no randomness for the backup");
   plan.now = clock.wall();
   plan.program_version = version;
-  return data::back_up(*disk, plan);
+  const bool replaces_nothing = !std::filesystem::exists(to);
+  auto made = data::back_up(*disk, plan);
+  std::error_code ignored;
+  if (!made && replaces_nothing) std::filesystem::remove(to + ".part", ignored);
+  return made;
 }
 
 /// Into a directory beside `data_dir`, which takes its name only when all of it was checked.
@@ -85,7 +97,8 @@ base::Result<data::BackupSummary> restore_to(const std::string& from, const std:
                                              "directory, or move this one away");
   TRY(const base::Secret secret, passphrase(key));
   const auto disk = world::real_disk();
-  const std::string part = fs::path(data_dir).lexically_normal().string() + ".restoring";
+  // With or without a slash at its end, the other one stands beside it.
+  const std::string part = (fs::path(data_dir) / ".").lexically_normal().parent_path().string() + ".restoring";
   fs::remove_all(part, failure);
   auto restored = data::restore(*disk, from, secret, part);
   if (restored) fs::rename(part, data_dir, failure);

@@ -102,9 +102,11 @@ Result<std::string> make_master_key(const std::string& path, bool keep) {
     written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
     base::wipe(line);
   }
+  const int why = errno;
   ::close(file);
+  if (!written) ::unlink(path.c_str());  // an empty file would be taken for a key that must not be replaced
   if (!text) return std::unexpected(text.error());
-  if (!written) return base::fail(Code::disk, fmt::format("{}: {}", path, std::strerror(errno)));
+  if (!written) return base::fail(Code::disk, fmt::format("{}: {}", path, std::strerror(why)));
   TRY(const store::MasterKey key, store::MasterKey::read(*text));
   return key.id();
 }

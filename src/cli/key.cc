@@ -84,7 +84,9 @@ int hand_over(const Options& options, const Result<Json>& key) {
     fmt::print("{}\n", key->dump());
   else
     print_new(*key);
-  return Exit::done;
+  if (!key->contains("warning")) return Exit::done;
+  fmt::print(stderr, "portolan: the key was made, but: {}\n", (*key)["warning"].get<std::string>());
+  return Exit::finding;
 }
 
 int create(const Options& options) {

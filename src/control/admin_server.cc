@@ -26,6 +26,7 @@ constexpr std::chrono::seconds exchange_max{30};
 constexpr std::chrono::seconds linger_max{2};
 constexpr std::size_t linger_bytes = 4096;
 constexpr std::size_t sessions_max = 256;
+constexpr std::chrono::milliseconds accept_pause{50};
 
 bool matches(const std::string& route, const std::string& path) {
   return path == route || (route.ends_with('/') && path.starts_with(route));
@@ -55,11 +56,13 @@ struct AdminServer::Server {
   std::size_t sessions = 0;  // before io: what io still holds at its end counts itself out
   asio::io_context io{1};
   Tcp::acceptor acceptor{io};
+  asio::steady_timer pause{io};
   AdminOptions options;
   std::vector<Route> routes;
   std::thread thread;
 
   void accept();
+  void accept_after_a_pause();
   AdminReply answer(const http::request<http::string_body>& request) const;
   AdminReply find(const http::request<http::string_body>& request) const;
   bool host_known(std::string_view host) const;
@@ -144,8 +147,17 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
 void AdminServer::Server::accept() {
   acceptor.async_accept([this](beast::error_code error, Tcp::socket socket) {
     if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
-    if (!error && sessions < sessions_max) std::make_shared<Session>(*this, std::move(socket))->read();
+    if (error) return accept_after_a_pause();
+    if (sessions < sessions_max) std::make_shared<Session>(*this, std::move(socket))->read();
     accept();
+  });
+}
+
+/// No descriptor is left, most likely: asking again at once would only take a core away from who could free one.
+void AdminServer::Server::accept_after_a_pause() {
+  pause.expires_after(accept_pause);
+  pause.async_wait([this](beast::error_code error) {
+    if (!error) accept();
   });
 }
 

@@ -62,9 +62,11 @@ Json describe(const IssuedKey& key, base::WallTime now) {
           {"last_used", time_or_null(key.last_use->at())}};
 }
 
-/// With the secret: the one time that it is told.
-AdminReply handed_over(const IssuedKey& key, const std::string& api_key, base::WallTime now) {
+/// With the secret: the one time that it is told, so that whoever asked gets it even when it is not yet in force.
+AdminReply handed_over(const IssuedKey& key, const std::string& api_key, const Result<void>& in_force,
+                       base::WallTime now) {
   Json json = describe(key, now);
+  if (!in_force) json["warning"] = in_force.error().message;
   if (key.kind == CredentialKind::sigv4) {
     json["access_key_id"] = key.id;
     json["secret_access_key"] = key.secret_access_key.reveal();
@@ -110,14 +112,16 @@ Result<void> KeyDesk::read_store() {
   return {};
 }
 
-/// After a change of the store. The log hears of it even when a reactor is slow to.
+/// After a change of the store and of the copy. The store is not read for it: a key of it that does not open must
+/// not keep another one from being revoked. The log hears of the change even when a reactor is slow to.
 Result<void> KeyDesk::put_in_force(const std::string& told) {
   doors_.log(told);
-  TRY_VOID(read_store());
-  return doors_.publish(keys_);
+  auto in_force = doors_.publish(keys_);
+  if (!in_force) doors_.log(told + ": " + in_force.error().message);
+  return in_force;
 }
 
-const IssuedKey* KeyDesk::find(const std::string& id) const {
+IssuedKey* KeyDesk::find(const std::string& id) {
   const auto found = std::ranges::find(keys_, id, &IssuedKey::id);
   return found != keys_.end() ? &*found : nullptr;
 }
@@ -165,12 +169,11 @@ AdminReply KeyDesk::create(std::string_view body) {
   std::string api_key;
   const Result<IssuedKey> made = add_new(*std::move(draft), nullptr, now, api_key);
   if (!made) return refusal(made.error());
+  keys_.push_back(*made);
   const auto in_force = put_in_force(
       fmt::format("key create: {} for user {} of tenant {}, {}", made->id, made->user_name, made->tenant,
                   made->expires ? "expires " + base::iso8601(*made->expires) : "never expires"));
-  // Whoever asked must have the secret even so: it cannot be told again.
-  if (!in_force) doors_.log("key create: " + in_force.error().message);
-  AdminReply reply = handed_over(*made, api_key, now);
+  AdminReply reply = handed_over(*made, api_key, in_force, now);
   base::wipe(api_key);
   return reply;
 }
@@ -178,7 +181,7 @@ AdminReply KeyDesk::create(std::string_view body) {
 AdminReply KeyDesk::rotate(const std::string& id, std::string_view body) {
   const std::scoped_lock lock(mutex_);
   const base::WallTime now = doors_.now();
-  const IssuedKey* old = find(id);
+  IssuedKey* old = find(id);
   if (old == nullptr) return no_such_key(id);
   const Result<Rotation> asked = read_rotation(body, overlap_default, now);
   if (!asked) return refusal(asked.error());
@@ -197,21 +200,29 @@ AdminReply KeyDesk::rotate(const std::string& id, std::string_view body) {
   std::string api_key;
   const Result<IssuedKey> made = add_new(std::move(successor), old, until, api_key);
   if (!made) return refusal(made.error());
+  old->replaced_by = made->id;
+  old->expires = std::min(old->expires.value_or(until), until);
+  keys_.push_back(*made);
   const auto in_force = put_in_force(fmt::format("key rotate: {} takes the place of {}, which is valid until {}",
                                                  made->id, id, base::iso8601(until)));
-  if (!in_force) doors_.log("key rotate: " + in_force.error().message);
-  AdminReply reply = handed_over(*made, api_key, now);
+  AdminReply reply = handed_over(*made, api_key, in_force, now);
   base::wipe(api_key);
   return reply;
 }
 
 AdminReply KeyDesk::revoke(const std::string& id) {
   const std::scoped_lock lock(mutex_);
-  if (find(id) == nullptr) return no_such_key(id);
+  IssuedKey* key = find(id);
+  if (key == nullptr) return no_such_key(id);
   const base::WallTime now = doors_.now();
-  if (const auto revoked = store_->revoke(id, now); !revoked) return refusal(revoked.error());
+  // Of a key that is revoked already the revocation is put in force once more: a first try may have failed there.
+  if (!key->revoked) {
+    if (const auto revoked = store_->revoke(id, now); !revoked) return refusal(revoked.error());
+    key->revoked = now;
+    key->secret_access_key = {};
+  }
   if (const auto in_force = put_in_force("key revoke: " + id); !in_force) return refusal(in_force.error());
-  return answer(describe(*find(id), now));
+  return answer(describe(*key, now));
 }
 
 void KeyDesk::mount(AdminServer& admin) {

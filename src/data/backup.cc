@@ -215,7 +215,7 @@ Piece text_piece(std::string name, std::string text) {
 
 std::vector<Piece> small_pieces(world::Disk& disk, const std::string& directory) {
   std::vector<Piece> pieces;
-  for (const char* name : {"format", "admin.key", "portolan.yaml"}) {
+  for (const char* name : {"format", "admin.key", "master.key", "portolan.yaml"}) {
     const std::string path = directory + "/" + name;
     if (!exists(disk, path)) continue;
     pieces.push_back({.name = name, .read = [&disk, path](const Piece::Take& take) -> base::Result<void> {

@@ -34,7 +34,7 @@ struct Piece {
   std::function<base::Result<void>(const Take& take)> read;
 };
 
-/// The small files that the directory has: format, admin.key, portolan.yaml.
+/// The small files that the directory has: format, admin.key, and master.key and portolan.yaml of `portolan up`.
 std::vector<Piece> small_pieces(world::Disk& disk, const std::string& directory);
 /// One text under a name.
 Piece text_piece(std::string name, std::string text);

@@ -7,7 +7,9 @@
 //   format          this
 //   admin.key       64 hexadecimal digits
 //   admin.url       where the running gateway's admin port is; made anew at each start
+//   master.key      of `portolan up` only, which has no better place; a configuration names its own
 //   portolan.yaml   of `portolan up` only; a configuration has its own `version`
+//   keys.db         carries its version (store/database.h)
 //   trail/*.seg     each carries its version (trail/segment.h)
 //   trail/*.idx     each carries its version; made anew when it is another (trail/segment_index.h)
 //   trail/*.torn    bytes as a crash left them

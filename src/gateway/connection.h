@@ -23,6 +23,7 @@ struct Port {
   Occupancy& occupancy;
   bool draining = false;
 
+  /// As it is now: whoever waits holds the snapshot instead, for a reload may come meanwhile.
   const config::Config& config() const { return journey.snapshot()->config; }
   /// The value of the Date field, made once a second. SDKs learn their clock's skew from it.
   std::string_view date();
@@ -34,8 +35,8 @@ struct Port {
   std::int64_t date_s_ = -1;
 };
 
-/// The time that a body of that size is granted beyond deadlines.head: a second for each 64 KiB.
-inline base::Duration upload_time(std::uint64_t bytes) {
+/// What a body of that size is granted beyond a deadline, either way: a second for each 64 KiB.
+inline base::Duration transfer_time(std::uint64_t bytes) {
   return base::seconds{bytes / (64 * 1024)};
 }
 

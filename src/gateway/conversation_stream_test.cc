@@ -161,11 +161,13 @@ TEST(StreamedConversation, AStreamMayTakeLongAsLongAsItGoesOn) {
 
 TEST(StreamedConversation, AnExceptionInTheMiddleOfAStreamEndsIt) {
   Conversation talk;
-  talk.region("us-east-1", {streams({message_start(), exception_frame("throttlingException", "Too many.")})});
+  talk.region("us-east-1",
+              {streams({message_start(), exception_frame("throttlingException", "Too many. (Say hello)")})});
   const std::vector<SentFrame> frames = frames_of(talk.ask(converse_stream()).body);
   ASSERT_EQ(frames.size(), 2u);
   EXPECT_EQ(frames[1].type, "modelStreamErrorException");
-  EXPECT_THAT(frames[1].payload, HasSubstr("Too many."));
+  EXPECT_THAT(frames[1].payload, HasSubstr("Too many. (Say hello)"))
+      << "its own prompt may be quoted to the caller";
 }
 
 TEST(StreamedConversation, AFrameWithAWrongChecksumAfterTheFirstCutsTheStream) {

@@ -204,6 +204,16 @@ TEST(Conversation, AnEmptyRetryBudgetEndsTheCallAfterItsFirstAttempt) {
   EXPECT_EQ(talk.attempts(), "us-east-1 upstream_refused");
 }
 
+TEST(Conversation, ARegionsOwnWordsReachTheCallerWithTheErrorThatTheyLedToAndNotTheRecord) {
+  Conversation talk("retry: {budget_percent: 0}");
+  while (talk.retry_budget.take()) {
+  }
+  talk.every_region(replies(500, R"({"message":"cannot answer: Say hello"})"));
+  const Answer answer = talk.ask(converse());
+  EXPECT_THAT(answer.message(), AllOf(HasSubstr("retry budget is spent"), HasSubstr("Say hello")));
+  EXPECT_FALSE(talk.record().dump().contains("cannot answer"));
+}
+
 TEST(Conversation, TheCallsDeadlineEndsItAndNamesTheLastError) {
   Conversation talk("deadlines: {total: 3s, first_byte: 2s}");
   talk.every_region(is_silent());

@@ -13,6 +13,8 @@ using world::Task;
 namespace {
 constexpr std::size_t first_capacity = 8 * 1024;      // most requests fit; grown for those that do not
 constexpr std::size_t kept_capacity_max = 64 * 1024;  // a larger buffer is given back after its request
+constexpr std::size_t believed_bytes = 64 * 1024;     // of a length that is announced: more room when it has come
+constexpr unsigned empty_lines_max = 4;               // before a request
 constexpr base::Duration linger_max = base::seconds{2};
 // A look at the socket is a system call. A peer that was heard of a moment ago is taken to be there still.
 constexpr base::Duration look_pause = base::milliseconds{10};
@@ -110,6 +112,14 @@ void Http1Connection::reserve(std::size_t bytes) {
   capacity_ = bytes;
 }
 
+/// The same once the head was read: its views are made anew.
+void Http1Connection::make_room(std::size_t bytes) {
+  if (bytes <= capacity_) return;
+  reserve(bytes);
+  std::size_t searched = 0;
+  (void)wire::read_request_head({buffer_.get(), size_}, capacity_, searched, head_);
+}
+
 Task<Http1Connection::Got> Http1Connection::read_more(base::Instant by) {
   conduit_.give_up_at(by);
   ErrorCode error;
@@ -126,13 +136,15 @@ Task<Http1Connection::Got> Http1Connection::read_more(base::Instant by) {
 }
 
 Task<Http1Connection::Got> Http1Connection::read_head() {
-  const config::Config& config = port_.config();
+  const std::shared_ptr<const Snapshot> snapshot = port_.journey.snapshot();  // a reload may come while we wait
+  const config::Config& config = snapshot->config;
   const std::size_t head_bytes_max = config.limits.head_bytes_max;
   std::size_t searched = 0;
   base::Instant by{};  // for the whole head, from its first byte on
-  for (;;) {
-    // RFC 9112 2.2: an empty line before the request is skipped.
-    while (size_ >= 2 && searched == 0 && buffer_[0] == '\r' && buffer_[1] == '\n') {
+  for (unsigned skipped = 0;;) {
+    // RFC 9112 2.2: an empty line before the request is skipped, an endless row of them is not.
+    for (; size_ >= 2 && searched == 0 && buffer_[0] == '\r' && buffer_[1] == '\n' && skipped < empty_lines_max;
+         ++skipped) {
       size_ -= 2;
       std::memmove(buffer_.get(), buffer_.get() + 2, size_);
     }
@@ -182,16 +194,14 @@ Task<Http1Connection::Got> Http1Connection::read_body() {
 }
 
 Task<Http1Connection::Got> Http1Connection::read_body_of_length() {
-  const config::Config& config = port_.config();
+  const std::shared_ptr<const Snapshot> snapshot = port_.journey.snapshot();
+  const config::Config& config = snapshot->config;
   const std::size_t whole = head_.head_bytes + head_.content_length;
-  if (whole + wire::body_padding > capacity_) {
-    reserve(whole + wire::body_padding);
-    std::size_t searched = 0;
-    (void)wire::read_request_head({buffer_.get(), size_}, config.limits.head_bytes_max, searched, head_);
-  }
-  const base::Instant by = port_.reactor.clock.now() + config.deadlines.head + upload_time(head_.content_length);
-  // Counted as it comes: a length that is only announced takes no memory.
+  const base::Instant by = port_.reactor.clock.now() + config.deadlines.head + transfer_time(head_.content_length);
+  // Room and account grow as the body comes: a length that is only announced takes no memory.
+  make_room(std::min(whole + wire::body_padding, believed_bytes));
   while (size_ < whole) {
+    if (size_ + wire::body_padding == capacity_) make_room(std::min(whole + wire::body_padding, capacity_ * 2));
     const Got more = co_await read_more(by);
     if (more != Got::request) co_return more;
     if (!body_share_.grow_to(size_, config.limits.bodies_bytes_max)) {
@@ -206,7 +216,8 @@ Task<Http1Connection::Got> Http1Connection::read_body_of_length() {
 }
 
 Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
-  const config::Config& config = port_.config();
+  const std::shared_ptr<const Snapshot> snapshot = port_.journey.snapshot();
+  const config::Config& config = snapshot->config;
   const base::Instant began = port_.reactor.clock.now();
   wire::ChunkedReader chunks;
   std::size_t at = head_.head_bytes;
@@ -236,12 +247,8 @@ Task<Http1Connection::Got> Http1Connection::read_chunked_body() {
     at = size_ - input.size();
     if (chunks.done()) break;
     size_ = at = head_.head_bytes;  // all of it was taken apart: its room can be used again
-    if (capacity_ - wire::body_padding <= size_) {
-      reserve(capacity_ * 2);
-      std::size_t searched = 0;
-      (void)wire::read_request_head({buffer_.get(), size_}, config.limits.head_bytes_max, searched, head_);
-    }
-    const Got more = co_await read_more(began + config.deadlines.head + upload_time(chunked_body_.size()));
+    if (capacity_ - wire::body_padding <= size_) make_room(capacity_ * 2);
+    const Got more = co_await read_more(began + config.deadlines.head + transfer_time(chunked_body_.size()));
     if (more != Got::request) co_return more;
   }
   chunked_body_.reserve(chunked_body_.size() + wire::body_padding);
@@ -297,7 +304,8 @@ void Http1Connection::write_head(const ReplyHead& head, bool streamed, std::size
 Task<bool> Http1Connection::write(std::string_view first, std::string_view second) {
   if (gone_) co_return false;
   port_.counters.bytes_out.fetch_add(first.size() + second.size(), std::memory_order_relaxed);
-  conduit_.give_up_at(port_.reactor.clock.now() + port_.config().deadlines.chunk);
+  conduit_.give_up_at(port_.reactor.clock.now() + port_.config().deadlines.chunk +
+                      transfer_time(first.size() + second.size()));
   ErrorCode error;
   const bool written = co_await conduit_.write(first, second, error);
   conduit_.no_deadline();

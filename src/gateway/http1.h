@@ -45,6 +45,7 @@ class Http1Connection final : public Connection, public ReplySink {
   world::Task<Got> read_more(base::Instant by);
   world::Task<void> linger();
   void reserve(std::size_t bytes);
+  void make_room(std::size_t bytes);
   void refuse(base::Error error) { refused_ = std::move(error); }
   void write_head(const ReplyHead& head, bool streamed, std::size_t content_length);
   world::Task<bool> write(std::string_view first, std::string_view second);

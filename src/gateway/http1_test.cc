@@ -244,6 +244,44 @@ TEST(Http1, WhatTwoParsersMightReadDifferentlyIsRefusedAndTheConnectionClosed) {
   }
 }
 
+TEST(Http1, MakesRoomForALongBodyAsItComes) {
+  Hello gateway;
+  const std::string body = std::string(say_hello) + std::string(3'000'000, ' ');
+  Caller caller(gateway.port);
+  EXPECT_TRUE(caller.send(post("/model/" + std::string(sonnet) + "/converse", body)));
+  EXPECT_THAT(caller.until(hello), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(caller.send(converse()));
+  EXPECT_THAT(caller.until(hello), StartsWith("HTTP/1.1 200"));
+}
+
+/// Under AddressSanitizer: whoever waits for the rest of a request must not look into the configuration that is
+/// gone.
+TEST(Http1, AReloadInTheMiddleOfARequestHarmsNoRequest) {
+  Hello gateway;
+  const std::string text = converse();
+  const std::string in_chunks = chunked(say_hello, 20);
+  const std::size_t body = text.find("\r\n\r\n") + 4;
+  for (const auto& [request, cut] : {std::pair{text, std::size_t{30}}, std::pair{text, body + 10},
+                                     std::pair{in_chunks, in_chunks.find("\r\n\r\n") + 30}}) {
+    Caller caller(gateway.port);
+    caller.send(request.substr(0, cut));
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    gateway.reload();
+    caller.send(request.substr(cut));
+    EXPECT_THAT(caller.until(hello), StartsWith("HTTP/1.1 200")) << cut;
+  }
+}
+
+TEST(Http1, SkipsAFewEmptyLinesBeforeARequestAndNoEndlessRow) {
+  Hello gateway;
+  Caller few(gateway.port);
+  few.send("\r\n\r\n" + converse());
+  EXPECT_THAT(few.until(hello), StartsWith("HTTP/1.1 200"));
+  Caller many(gateway.port);
+  many.send("\r\n\r\n\r\n\r\n\r\n\r\n" + converse());
+  EXPECT_THAT(many.until_closed(), StartsWith("HTTP/1.1 400"));
+}
+
 TEST(Http1, ACallerThatGoesAwayLeavesNothingBehind) {
   Hello gateway;
   const std::string text = converse();

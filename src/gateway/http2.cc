@@ -18,6 +18,7 @@ constexpr std::int32_t window_bytes = 1 << 20;        // for each stream's uploa
 constexpr std::size_t output_bytes_max = 256 * 1024;  // what a slow reader may leave with us before its call waits
 constexpr std::size_t write_bytes = 64 * 1024;        // gathered for one write
 constexpr std::size_t read_bytes = 16 * 1024;
+constexpr base::Duration linger_max = base::milliseconds{500};
 
 }  // namespace
 
@@ -203,7 +204,7 @@ void Http2Connection::Stream::take_body(std::string_view bytes) {
 base::Instant Http2Connection::Stream::look(base::Instant now) {
   const config::Deadlines& deadlines = connection_.port_.config().deadlines;
   if (!dispatched_) {
-    const base::Instant by = began_ + deadlines.head + upload_time(body_.size());
+    const base::Instant by = began_ + deadlines.head + transfer_time(body_.size());
     if (now < by) return by;
     refused_ = base::error(Code::request_timeout, "The request was not complete within the time allowed.");
     connection_.dispatch(*this);
@@ -426,6 +427,10 @@ Task<void> Http2Connection::run(std::string_view first) {
     received = {input.get(), got};
   }
   if (!failed_ && !writing_) co_await conduit_->shut_down();
+  // Closing on what a flood has still sent would reset the connection before its peer reads why.
+  conduit_->give_up_at(port_.reactor.clock.now() + linger_max);
+  for (ErrorCode error; calmed_ && !failed_ && !error;)
+    co_await conduit_->read_some(world::asio::buffer(input.get(), read_bytes), error);
   fail();
   streams_.clear();
 }

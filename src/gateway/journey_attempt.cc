@@ -143,10 +143,9 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
       parts_.fleet.attempt_abandoned(region);
       if (outcome.error().code == Code::upstream_throttled)
         co_return outcome;  // the caller is to know that it must wait
-      co_return base::fail(
-          Code::retry_budget_empty,
-          "The Region failed and the retry budget is spent; the last error was: " + outcome.error().message,
-          base::seconds{1});
+      co_return base::fail(base::error_after(
+          outcome.error(), Code::retry_budget_empty,
+          "The Region failed and the retry budget is spent; the last error was: ", base::seconds{1}));
     }
     domain::Attempt& attempt = call.attempts[call.attempt_count++];
     attempt.region = region;
@@ -155,9 +154,10 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
     if (call.reply.begun || outcome.error().facts().remedy != base::Remedy::retry_elsewhere) co_return outcome;
     if (sink.gone()) co_return base::fail(Code::caller_gone, "The caller closed the connection.");
     if (parts_.reactor.clock.now() >= call.give_up_at)
-      co_return base::fail(Code::call_deadline, "The call's deadline of " +
-                                                    base::format_duration(call.snapshot->config.deadlines.total) +
-                                                    " ran out; the last error was: " + outcome.error().message);
+      co_return base::fail(base::error_after(outcome.error(), Code::call_deadline,
+                                             "The call's deadline of " +
+                                                 base::format_duration(call.snapshot->config.deadlines.total) +
+                                                 " ran out; the last error was: "));
   }
   co_return outcome;
 }
@@ -330,7 +330,7 @@ Task<Result<void>> Journey::take_stream(Call& call, ReplySink& sink, domain::Att
   std::string translated;  // chat only
   const auto broken = [&call](base::Error error) {
     if (!call.reply.begun || error.code == Code::caller_gone) return base::fail(std::move(error));
-    return base::fail(Code::stream_cut, "The stream was cut by the Region: " + error.message);
+    return base::fail(base::error_after(error, Code::stream_cut, "The stream was cut by the Region: "));
   };
 
   while (!watch.complete()) {

@@ -145,6 +145,7 @@ Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, TlsPoint
   const bool told = co_await conduit->write(answer, error);
   if (told) {
     co_await conduit->shut_down();
+    conduit->give_up_at(port_.reactor.clock.now() + turning_away_max);
     std::array<char, 4096> dropped;
     while (!error) co_await conduit->read_some(asio::buffer(dropped), error);
   }
@@ -155,7 +156,7 @@ Task<void> Listener::turn_away(std::shared_ptr<world::Conduit> conduit, TlsPoint
 /// By the HTTP/2 preface, which both ALPN and prior knowledge begin with. `first` gets the bytes that were read.
 Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, TlsPointer tls, base::Duration silence_max,
                                           std::string& first) {
-  const config::Deadlines& deadlines = port_.config().deadlines;
+  const config::Deadlines deadlines = port_.config().deadlines;
   if (tls != nullptr) {
     conduit.give_up_at(port_.reactor.clock.now() + std::min(silence_max, deadlines.head));
     const Result<void> agreed = co_await conduit.accept_tls(*tls);

@@ -58,6 +58,16 @@ class TlsCaller {
     }
     return SSL_get_error(ssl_, 0) == SSL_ERROR_ZERO_RETURN;
   }
+  /// True once the gateway has closed the socket, and not only its sending side: what arrives then is answered by a
+  /// reset.
+  bool is_closed_within(std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    while (std::chrono::steady_clock::now() < until) {
+      if (::send(socket_, "x", 1, MSG_NOSIGNAL) < 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    return false;
+  }
   /// Whose certificate was shown.
   std::string shown() const { return world::peer_names(ssl_).back(); }
 
@@ -153,6 +163,17 @@ TEST(TlsListener, EndsAHandshakeThatDoesNotComeAbout) {
   silent.until_closed();
   EXPECT_TRUE(silent.closed());
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds{2});
+}
+
+TEST(TlsListener, LetsGoOfACallerThatWasTurnedAwayThoughItStays) {
+  TlsGateway gateway("limits: {connections_max: 1}\n");
+  TlsCaller first(gateway.port);
+  first.send(converse());
+  EXPECT_THAT(first.until(hello), StartsWith("HTTP/1.1 200"));
+  TlsCaller second(gateway.port);
+  second.send("GET ");
+  EXPECT_THAT(second.until("\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+  EXPECT_TRUE(second.is_closed_within(std::chrono::seconds{4}));
 }
 
 }  // namespace

@@ -60,6 +60,12 @@ class ListeningGateway {
   void drain() {
     if (thread_.joinable()) on_reactor([this] { listener_->drain(); });
   }
+  /// Puts the same configuration in force anew, and the one before out of memory.
+  void reload() {
+    auto after = std::make_shared<const Snapshot>(snapshot_->config, meters_);
+    on_reactor([&] { journey_->use(after); });
+    snapshot_ = std::move(after);
+  }
   std::size_t connections() {
     std::size_t count = 0;
     on_reactor([&] { count = listener_->connections(); });

@@ -22,6 +22,17 @@ inline std::string converse_path() {
   return "/model/" + std::string(sonnet) + "/converse";
 }
 
+/// Views into `fields`.
+inline std::vector<nghttp2_nv> name_values(const Fields& fields) {
+  std::vector<nghttp2_nv> list;
+  const auto bytes = [](const std::string& text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  for (const auto& [name, value] : fields)
+    list.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+  return list;
+}
+
 /// Waits at most five seconds for anything.
 class Http2Caller {
  public:
@@ -131,15 +142,6 @@ class Http2Caller {
     Fields trailers;
   };
   static Http2Caller& of(void* self) { return *static_cast<Http2Caller*>(self); }
-  static std::vector<nghttp2_nv> name_values(const Fields& fields) {
-    std::vector<nghttp2_nv> list;
-    const auto bytes = [](const std::string& text) {
-      return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-    };
-    for (const auto& [name, value] : fields)
-      list.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
-    return list;
-  }
   static ssize_t read_upload(nghttp2_session* session, std::int32_t id, std::uint8_t* to, std::size_t size,
                              std::uint32_t* flags, nghttp2_data_source* source, void*) {
     Upload& upload = *static_cast<Upload*>(source->ptr);
@@ -250,11 +252,7 @@ class RawHttp2 {
   }
   /// A header block, compressed; blocks are sent in the order of these calls.
   std::string block(const Fields& fields) {
-    std::vector<nghttp2_nv> list;
-    for (const auto& [name, value] : fields)
-      list.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-                      NGHTTP2_NV_FLAG_NONE});
+    const std::vector<nghttp2_nv> list = name_values(fields);
     std::string bytes(nghttp2_hd_deflate_bound(deflater_, list.data(), list.size()), '\0');
     const ssize_t size = nghttp2_hd_deflate_hd(deflater_, reinterpret_cast<std::uint8_t*>(bytes.data()),
                                                bytes.size(), list.data(), list.size());

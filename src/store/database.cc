@@ -94,9 +94,7 @@ std::unexpected<base::Error> Database::failed() const {
   return failure(database_.get(), path_);
 }
 
-Result<Database> Database::open(const std::string& path, std::string_view what,
-                                std::span<const char* const> steps) {
-  TRY_VOID(create_private(path, 0));
+Result<Database> Database::connect(const std::string& path) {
   Database database{path};
   sqlite3* handle = nullptr;
   const int opened = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -104,6 +102,13 @@ Result<Database> Database::open(const std::string& path, std::string_view what,
   if (opened != SQLITE_OK) return database.failed();
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, busy_wait_ms);
+  return database;
+}
+
+Result<Database> Database::open(const std::string& path, std::string_view what,
+                                std::span<const char* const> steps) {
+  TRY_VOID(create_private(path, 0));
+  TRY(Database database, connect(path));
   TRY_VOID(
       database.run("PRAGMA secure_delete=ON; PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON; "
                    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
@@ -170,6 +175,22 @@ Result<void> Database::copy_to(const std::string& to) {
   TRY_VOID(create_private(to, O_TRUNC));
   TRY(Statement copy, prepare("VACUUM INTO ?"));
   return copy.text(to).run();
+}
+
+Result<std::string> Database::content() {
+  // What was read keeps writers out until the transaction ends.
+  TRY_VOID(run("BEGIN; SELECT count(*) FROM sqlite_master"));
+  sqlite3_int64 size = 0;
+  const std::unique_ptr<unsigned char, decltype(&sqlite3_free)> bytes{
+      sqlite3_serialize(database_.get(), "main", &size, 0), sqlite3_free};
+  TRY_VOID(run("COMMIT"));
+  if (bytes == nullptr) return base::fail(Code::disk, path_ + ": cannot be read as a whole");
+  return std::string{base::as_text({bytes.get(), static_cast<std::size_t>(size)})};
+}
+
+Result<std::string> content_of(const std::string& path) {
+  TRY(Database database, Database::connect(path));
+  return database.content();
 }
 
 }  // namespace portolan::store

@@ -70,12 +70,18 @@ class Database {
   /// A whole and consistent copy, mode 0600; replaces a file at `to`.
   base::Result<void> copy_to(const std::string& to);
 
+  /// All bytes of the file, as of one moment.
+  base::Result<std::string> content();
+
   const std::string& path() const { return path_; }
 
  private:
   struct Close {
     void operator()(sqlite3* database) const;
   };
+  friend base::Result<std::string> content_of(const std::string& path);
+  /// To a file that is there, with whatever is in it.
+  static base::Result<Database> connect(const std::string& path);
   explicit Database(std::string path) : path_(std::move(path)) {}
   base::Result<void> migrate(std::string_view what, std::span<const char* const> steps);
   base::Result<std::int64_t> ask_number(std::string_view sql);
@@ -84,5 +90,9 @@ class Database {
   std::string path_;
   std::unique_ptr<sqlite3, Close> database_;
 };
+
+/// All bytes of the SQLite file at `path` as of one moment, whatever another process is changing in it meanwhile; what
+/// a crash left half done is rolled back first. For backups. Code::disk, Code::corrupt.
+base::Result<std::string> content_of(const std::string& path);
 
 }  // namespace portolan::store

@@ -56,9 +56,6 @@ class KeyStore {
   /// Newest first.
   base::Result<std::vector<KeyEvent>> history(std::size_t limit);
 
-  /// For backups: a consistent copy, the secrets in it sealed as they are here.
-  base::Result<void> copy_to(const std::string& path) { return database_.copy_to(path); }
-
  private:
   KeyStore(Database database, MasterKeys master_keys)
       : database_(std::move(database)), master_keys_(std::move(master_keys)) {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys that the gateway issues: made, used by stock SDKs, rotated and revoked under load, kept over a restart, sealed.
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -276,5 +276,24 @@ describe("over restarts", () => {
     assert.match(await refusedToStart(), /is a key store of format 99, and this version knows formats up to 1/);
     await writeFile(store, bytes);
     await start();
+  });
+
+  test("a backup of the running gateway holds the keys, and a gateway on the restored directory knows them", async () => {
+    const [carol] = await key("create", "--kind", "access-key", "--tenant", "demo", "--name", "carol");
+    const passphrase = path.join(scratch, "passphrase");
+    await writeFile(passphrase, "correct horse battery staple\n", { mode: 0o600 });
+    const sealed = path.join(scratch, "backup");
+    const made = await run(["backup", "--data-dir", serving.dataDir, "--to", sealed, "--key", `file:${passphrase}`]);
+    assert.equal(made.code, 0, made.stderr);
+    assert.ok(!(await readFile(sealed)).includes(carol.id), "the backup is in the clear");
+    await serving.running.terminate();
+    const lost = `${serving.dataDir}.lost`;
+    await rename(serving.dataDir, lost);
+    const restored = await run(["restore", "--data-dir", serving.dataDir, "--from", sealed, "--key", `file:${passphrase}`]);
+    assert.equal(restored.code, 0, restored.stderr);
+    assert.equal((await stat(path.join(serving.dataDir, "keys.db"))).mode & 0o777, 0o600);
+    await start();
+    await call(carol);
+    await rm(lost, { recursive: true });
   });
 });
