@@ -60,7 +60,7 @@ TEST(Conversation, TheNextBestRegionIsWarmedWhileTheFirstIsAsked) {
 TEST(Conversation, AGatewayThatCannotKeepUpRefusesBeforeItReadsTheBody) {
   Conversation talk;
   talk.region("us-east-1", {replies(200, converse_reply("Hello."))});
-  quota::Shedder& shedder = talk.journey().shedder();
+  quota::Shedder& shedder = talk.journey.shedder();
   for (base::Instant at{std::chrono::steady_clock::now().time_since_epoch()}; shedder.level() < 2;
        at += base::milliseconds{10})
     shedder.observe(base::seconds{1}, at);
@@ -78,7 +78,7 @@ TEST(Conversation, AGatewayThatCannotKeepUpRefusesBeforeItReadsTheBody) {
 TEST(Conversation, AnOverloadOfTheLowestClassLeavesTheOthersAlone) {
   Conversation talk;
   talk.region("us-east-1", {replies(200, converse_reply("Hello."))});
-  quota::Shedder& shedder = talk.journey().shedder();
+  quota::Shedder& shedder = talk.journey.shedder();
   for (base::Instant at{std::chrono::steady_clock::now().time_since_epoch()}; shedder.level() < 0.9;
        at += base::milliseconds{10})
     shedder.observe(base::milliseconds{25}, at);

@@ -247,27 +247,47 @@ tenants:
   return std::move(*loaded.config);
 }
 
-class Conversation {
+/// What one Journey works with: a clock, a disk in memory, one reactor, Regions that follow a script.
+template <class Clock>
+class Ground {
  public:
-  explicit Conversation(std::string_view more_configuration = "")
-      : snapshot_(std::make_shared<const Snapshot>(test_configuration(more_configuration), meters_)),
-        regions(snapshot_->catalog, clock),
-        retry_budget(snapshot_->config.retry.budget_percent) {
-    auto recorder = Recorder::open({.directory = "data/trail"}, disk, {&reactor_});
-    if (!recorder) std::abort();
-    recorder_ = *std::move(recorder);
-    journey_ = std::make_unique<Journey>(Journey::Parts{.reactor = reactor_,
-                                                        .fleet = fleet,
-                                                        .retry_budget = retry_budget,
-                                                        .signing_keys = signing_keys_,
-                                                        .transport = regions,
-                                                        .recorder = *recorder_,
-                                                        .counters = counters,
-                                                        .seed = 7},
-                                         snapshot_);
-  }
+  explicit Ground(std::string_view more_configuration)
+      : snapshot(std::make_shared<const Snapshot>(test_configuration(more_configuration), meters)),
+        regions(snapshot->catalog, clock),
+        retry_budget(snapshot->config.retry.budget_percent),
+        recorder(Recorder::open({.directory = "data/trail"}, disk, {&reactor}).value()),
+        journey({.reactor = reactor,
+                 .fleet = fleet,
+                 .retry_budget = retry_budget,
+                 .signing_keys = signing_keys,
+                 .transport = regions,
+                 .recorder = *recorder,
+                 .counters = counters,
+                 .seed = 7},
+                snapshot) {}
   // The writer wakes the reactor: it goes first.
-  ~Conversation() { recorder_.reset(); }
+  ~Ground() { recorder.reset(); }
+  Ground(const Ground&) = delete;
+  Ground& operator=(const Ground&) = delete;
+
+  Clock clock;
+  GatedDisk disk;
+  world::Reactor reactor{0, clock};
+  world::asio::executor_work_guard<world::Executor> work{reactor.io.get_executor()};
+  Meters meters;
+  std::shared_ptr<const Snapshot> snapshot;
+  ScriptedRegions regions;
+  route::Fleet fleet;
+  route::RetryBudget retry_budget;
+  identity::SigningKeys signing_keys;
+  observe::Counters counters;
+  std::unique_ptr<Recorder> recorder;
+  Journey journey;
+};
+
+class Conversation : public Ground<SleepersClock> {
+ public:
+  explicit Conversation(std::string_view more_configuration = "") : Ground(more_configuration) {}
 
   Conversation& region(std::string_view name, std::vector<Act> acts) {
     regions.script(name, std::move(acts));
@@ -278,8 +298,6 @@ class Conversation {
     return *this;
   }
 
-  Journey& journey() { return *journey_; }
-
   /// Sends a request and waits for the end of its answer and its record.
   Answer ask(std::string_view text, std::optional<base::Error> refused = {}) {
     Answer answer;
@@ -288,7 +306,7 @@ class Conversation {
   }
   void ask(std::string_view text, Answer& answer, std::optional<base::Error> refused = {}) {
     begin(text, answer, std::move(refused));
-    while (!done_ && reactor_.io.run_one_for(std::chrono::seconds{20}) > 0) {
+    while (!done_ && reactor.io.run_one_for(std::chrono::seconds{20}) > 0) {
     }
     ASSERT_TRUE(done_) << "the call hangs";
     check_what_always_holds(answer);
@@ -313,14 +331,14 @@ class Conversation {
                        .tls_cipher = {},
                        .refused = std::move(refused)};
     done_ = false;
-    reactor_.io.restart();
-    world::asio::co_spawn(reactor_.io, journey_->serve(request_, answer), [this](std::exception_ptr thrown) {
+    reactor.io.restart();
+    world::asio::co_spawn(reactor.io, journey.serve(request_, answer), [this](std::exception_ptr thrown) {
       EXPECT_EQ(thrown, nullptr);
       done_ = true;
     });
   }
   bool done() const { return done_; }
-  world::asio::io_context& io() { return reactor_.io; }
+  world::asio::io_context& io() { return reactor.io; }
 
   std::vector<Json> records() {
     std::vector<Json> found;
@@ -348,18 +366,15 @@ class Conversation {
     return text;
   }
   std::string stage() { return record().at("portolan").at("stage"); }
-  quota::Meter& meter(std::size_t tenant) { return *snapshot_->meters[tenant]; }
-
-  SleepersClock clock;
-  GatedDisk disk;
+  quota::Meter& meter(std::size_t tenant) { return *snapshot->meters[tenant]; }
 
  private:
   void check_what_always_holds(const Answer& answer) {
     EXPECT_EQ(regions.open_flows(), 0);
     EXPECT_EQ(counters.calls_in_flight.load(), 0);
-    for (const domain::RegionIndex region : snapshot_->reachable) EXPECT_EQ(fleet.health(region).in_flight, 0u);
+    for (const domain::RegionIndex region : snapshot->reachable) EXPECT_EQ(fleet.health(region).in_flight, 0u);
     EXPECT_TRUE(answer.whole);
-    if (recorder_->trail().broken()) return;
+    if (recorder->trail().broken()) return;
     const std::vector<Json> all = records();
     ASSERT_EQ(all.size(), records_before_ + 1) << "every conversation leaves exactly one record";
     records_before_ = all.size();
@@ -370,24 +385,11 @@ class Conversation {
     EXPECT_EQ(served, !all.back().contains("errorCode"));
   }
 
-  world::Reactor reactor_{0, clock};
-  Meters meters_;
-  std::shared_ptr<const Snapshot> snapshot_;
-  identity::SigningKeys signing_keys_;
-  std::unique_ptr<Recorder> recorder_;
-  std::unique_ptr<Journey> journey_;
   std::string text_;
   wire::RequestHead head_;
   Request request_;
   bool done_ = false;
   std::size_t records_before_ = 0;
-  world::asio::executor_work_guard<world::Executor> work_{reactor_.io.get_executor()};
-
- public:
-  ScriptedRegions regions;
-  route::Fleet fleet;
-  route::RetryBudget retry_budget;
-  observe::Counters counters;
 };
 
 }  // namespace portolan::gateway::testing

@@ -17,58 +17,44 @@
 
 namespace portolan::gateway::testing {
 
-class ListeningGateway {
+class ListeningGateway : public Ground<world::RealClock> {
  public:
-  explicit ListeningGateway(std::string_view more_configuration = "")
-      : snapshot_(std::make_shared<const Snapshot>(test_configuration(more_configuration), meters_)),
-        regions(snapshot_->catalog, clock_) {
-    recorder_ = std::move(Recorder::open({.directory = "data/trail"}, disk_, {&reactor_}).value());
-    journey_ = std::make_unique<Journey>(Journey::Parts{.reactor = reactor_,
-                                                        .fleet = fleet_,
-                                                        .retry_budget = retry_budget_,
-                                                        .signing_keys = signing_keys_,
-                                                        .transport = regions,
-                                                        .recorder = *recorder_,
-                                                        .counters = counters,
-                                                        .seed = 7},
-                                         snapshot_);
-    listener_ = std::make_unique<Listener>(reactor_, *journey_, counters, occupancy);
-    port_ = listener_->listen("127.0.0.1", 0, Listener::Speaks::plain).value();
+  explicit ListeningGateway(std::string_view more_configuration = "") : Ground(more_configuration) {
+    port_ = listener_.listen("127.0.0.1", 0, Listener::Speaks::plain).value();
   }
   ~ListeningGateway() {
     drain();
-    recorder_->flush();
-    reactor_.io.stop();
+    recorder->flush();
+    reactor.io.stop();
     if (thread_.joinable()) thread_.join();
-    recorder_.reset();
   }
 
   /// Opens a TLS port too. Before start().
   std::uint16_t listen_tls(std::shared_ptr<const world::ServerTls> tls) {
-    listener_->use_tls(std::move(tls));
-    return listener_->listen("127.0.0.1", 0, Listener::Speaks::tls).value();
+    listener_.use_tls(std::move(tls));
+    return listener_.listen("127.0.0.1", 0, Listener::Speaks::tls).value();
   }
   void use_tls(std::shared_ptr<const world::ServerTls> tls) {
-    on_reactor([&] { listener_->use_tls(std::move(tls)); });
+    on_reactor([&] { listener_.use_tls(std::move(tls)); });
   }
 
   /// After the scripts are written: from now on the reactor's thread reads them.
   std::uint16_t start() {
-    thread_ = std::thread([this] { reactor_.io.run(); });
+    thread_ = std::thread([this] { reactor.io.run(); });
     return port_;
   }
   void drain() {
-    if (thread_.joinable()) on_reactor([this] { listener_->drain(); });
+    if (thread_.joinable()) on_reactor([this] { listener_.drain(); });
   }
   /// Puts the same configuration in force anew, and the one before out of memory.
   void reload() {
-    auto after = std::make_shared<const Snapshot>(snapshot_->config, meters_);
-    on_reactor([&] { journey_->use(after); });
-    snapshot_ = std::move(after);
+    auto after = std::make_shared<const Snapshot>(snapshot->config, meters);
+    on_reactor([&] { journey.use(after); });
+    snapshot = std::move(after);
   }
   std::size_t connections() {
     std::size_t count = 0;
-    on_reactor([&] { count = listener_->connections(); });
+    on_reactor([&] { count = listener_.connections(); });
     return count;
   }
   /// True when no connection is left within a second.
@@ -90,49 +76,35 @@ class ListeningGateway {
   std::vector<Json> records_of(std::size_t calls) {
     for (int i = 0; i < 600 && records() < calls; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{5});
     std::vector<Json> found;
-    EXPECT_TRUE(trail::scan(disk_, "data/trail", [&found](std::string_view json) {
+    EXPECT_TRUE(trail::scan(disk, "data/trail", [&found](std::string_view json) {
       found.push_back(Json::parse(json));
       return true;
     }));
     return found;
   }
   std::size_t records() {
-    recorder_->flush();
+    recorder->flush();
     std::size_t count = 0;
-    EXPECT_TRUE(trail::scan(disk_, "data/trail", [&count](std::string_view) { return ++count > 0; }));
+    EXPECT_TRUE(trail::scan(disk, "data/trail", [&count](std::string_view) { return ++count > 0; }));
     return count;
   }
+
+  Occupancy occupancy;
 
  private:
   template <class Work>
   void on_reactor(Work work) {
     std::promise<void> done;
-    world::asio::post(reactor_.io, [&] {
+    world::asio::post(reactor.io, [&] {
       work();
       done.set_value();
     });
     done.get_future().wait();
   }
 
-  world::RealClock clock_;
-  sim::CrashDisk disk_{1};
-  world::Reactor reactor_{0, clock_};
-  Meters meters_;
-  std::shared_ptr<const Snapshot> snapshot_;
-  route::Fleet fleet_;
-  route::RetryBudget retry_budget_{20};
-  identity::SigningKeys signing_keys_;
-  std::unique_ptr<Recorder> recorder_;
-  std::unique_ptr<Journey> journey_;
-  std::unique_ptr<Listener> listener_;
+  Listener listener_{reactor, journey, counters, occupancy};
   std::uint16_t port_ = 0;
-  world::asio::executor_work_guard<world::Executor> work_{reactor_.io.get_executor()};
   std::thread thread_;
-
- public:
-  ScriptedRegions regions;
-  observe::Counters counters;
-  Occupancy occupancy;
 };
 
 /// A caller that waits at most five seconds for anything.
