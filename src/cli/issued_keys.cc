@@ -78,7 +78,7 @@ Result<std::unique_ptr<control::KeyDesk>> open_key_desk(const config::Config& co
                     path));
   }
   TRY(store::MasterKeys named, master_keys(*config.keys));
-  TRY(auto store, store::KeyStore::open(path, std::move(named), clock.wall()));
+  TRY(auto store, store::KeyStore::open(path, std::move(named)));
   control::KeyDesk::Doors doors{
       .now = [&clock] { return clock.wall(); },
       .admit = [gateway](const domain::IssuedKey& key) { return admit(key, gateway().snapshot()->config); },

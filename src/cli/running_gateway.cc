@@ -124,6 +124,7 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(running->key_desk_, open_key_desk(config, clock, [running = running.get()]() -> gateway::Gateway& {
         return *running->gateway_;
       }));
+  TRY(std::optional<store::MasterKeys> named, running->named_master_keys(config));
   std::vector<domain::IssuedKey> issued;
   if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
   TRY(running->gateway_, gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed(),
@@ -134,6 +135,8 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
       {.address = running->admin_address_, .port = admin_port, .key = running->admin_key_, .host_names = {}}));
   // Where the commands find this gateway. A convenience: its loss changes nothing.
   std::ofstream(running->data_dir_ + "/admin.url") << running->admin_url() << "\n";
+  // Only now: the trail's lock says that no other process works with this directory.
+  if (named) TRY_VOID(running->key_desk_->use(*std::move(named)));
   const std::string recovered = running->gateway_->recovery().text();
   log("trail " + running->data_dir_ + "/trail: " + recovered);
   return running;
@@ -182,12 +185,12 @@ void RunningGateway::mount_routes() {
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
 }
 
-/// Seals the key store anew when the configuration names another master key.
-Result<void> RunningGateway::use_master_keys(const config::Config& config) {
-  if (config.keys.has_value() != (key_desk_ != nullptr)) log("SIGHUP: keys changed, which takes a restart");
-  if (!config.keys || key_desk_ == nullptr) return {};
+/// None without a key store, or when the configuration names none. Code::config_invalid when they do not open it.
+Result<std::optional<store::MasterKeys>> RunningGateway::named_master_keys(const config::Config& config) const {
+  if (!config.keys || key_desk_ == nullptr) return std::nullopt;
   TRY(store::MasterKeys named, master_keys(*config.keys));
-  return key_desk_->use(std::move(named));
+  TRY_VOID(key_desk_->accepts(named));
+  return std::optional{std::move(named)};
 }
 
 void RunningGateway::reload_now(const std::function<Result<config::Config>()>& reload) {
@@ -196,8 +199,10 @@ void RunningGateway::reload_now(const std::function<Result<config::Config>()>& r
     log("SIGHUP: the configuration stays as it was. " + config.error().message);
     return;
   }
-  if (const auto used = use_master_keys(*config); !used) {
-    log("SIGHUP: the configuration stays as it was. " + used.error().message);
+  if (config->keys.has_value() != (key_desk_ != nullptr)) log("SIGHUP: keys changed, which takes a restart");
+  Result<std::optional<store::MasterKeys>> named = named_master_keys(*config);
+  if (!named) {
+    log("SIGHUP: the configuration stays as it was. " + named.error().message);
     return;
   }
   const std::string version = config->version_hash;
@@ -207,6 +212,10 @@ void RunningGateway::reload_now(const std::function<Result<config::Config>()>& r
     return;
   }
   log("SIGHUP: configuration " + version + " is in force");
+  // Last, for it cannot be taken back: from now on the store needs the new master key.
+  if (*named)
+    if (const auto used = key_desk_->use(std::move(**named)); !used)
+      log("SIGHUP: the issued keys stay sealed as they were. " + used.error().message);
   for (const std::string& setting : *reloaded) log("SIGHUP: " + setting + " changed, which takes a restart");
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/admin_server.h"
@@ -35,7 +36,7 @@ class RunningGateway {
  private:
   RunningGateway() = default;
   void mount_routes();
-  base::Result<void> use_master_keys(const config::Config& config);
+  base::Result<std::optional<store::MasterKeys>> named_master_keys(const config::Config& config) const;
   void reload_now(const std::function<base::Result<config::Config>()>& reload);
 
   std::unique_ptr<world::Disk> disk_;

@@ -241,6 +241,11 @@ void KeyDesk::mount(AdminServer& admin) {
   });
 }
 
+Result<void> KeyDesk::accepts(const store::MasterKeys& master_keys) {
+  const std::scoped_lock lock(mutex_);
+  return store_->accepts(master_keys);
+}
+
 Result<void> KeyDesk::use(store::MasterKeys master_keys) {
   const std::scoped_lock lock(mutex_);
   TRY(const std::size_t sealed, store_->use(std::move(master_keys), doors_.now()));

@@ -50,7 +50,8 @@ class KeyDesk {
   /// GET and POST /api/keys, POST /api/keys/ID/rotate and /revoke, GET /api/keys/history.
   void mount(AdminServer& admin);
 
-  /// As store::KeyStore::use.
+  /// As in store::KeyStore.
+  base::Result<void> accepts(const store::MasterKeys& master_keys);
   base::Result<void> use(store::MasterKeys master_keys);
 
  private:

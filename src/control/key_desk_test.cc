@@ -48,7 +48,7 @@ class Desk : public testing::Test {
 
   void open() {
     desk.reset();
-    auto store = store::KeyStore::open(directory + "/keys.db", sealed_with('k'), noon);
+    auto store = store::KeyStore::open(directory + "/keys.db", sealed_with('k'));
     ASSERT_TRUE(store) << store.error().message;
     auto opened =
         KeyDesk::open(*std::move(store), {.now = [this] { return now; },

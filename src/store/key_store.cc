@@ -81,8 +81,7 @@ std::string describe(const IssuedKey& key) {
 
 }  // namespace
 
-Result<std::unique_ptr<KeyStore>> KeyStore::open(const std::string& path, MasterKeys master_keys,
-                                                 base::WallTime now) {
+Result<std::unique_ptr<KeyStore>> KeyStore::open(const std::string& path, MasterKeys master_keys) {
   TRY(Database database, Database::open(path, what, steps));
   std::unique_ptr<KeyStore> store{new KeyStore(std::move(database), std::move(master_keys))};
   TRY(const std::string id, store->sealed_under());
@@ -90,7 +89,7 @@ Result<std::unique_ptr<KeyStore>> KeyStore::open(const std::string& path, Master
   if (id.empty()) {
     TRY(Statement first, store->database_.prepare("INSERT INTO sealing VALUES (?)"));
     TRY_VOID(first.text(known.current.id()).run());
-  } else if (const MasterKey* under = known.find(id); under == nullptr) {
+  } else if (known.find(id) == nullptr) {
     return base::fail(
         Code::config_invalid,
         fmt::format(
@@ -98,8 +97,6 @@ Result<std::unique_ptr<KeyStore>> KeyStore::open(const std::string& path, Master
             "under, or name it in keys.previous_master_key to seal the store anew",
             path, id, known.current.id(),
             known.previous ? ", keys.previous_master_key " + known.previous->id() : ""));
-  } else if (under != &known.current) {
-    TRY_VOID(store->reseal(*under, known.current, now));
   }
   return store;
 }
@@ -226,15 +223,19 @@ Result<void> KeyStore::note_uses(const std::vector<std::pair<std::string, base::
   });
 }
 
+Result<void> KeyStore::accepts(const MasterKeys& master_keys) {
+  TRY(const std::string id, sealed_under());
+  if (master_keys.find(id) != nullptr) return {};
+  return base::fail(Code::config_invalid,
+                    fmt::format("the key store is sealed under master key {}, and keys.master_key is {}; name the "
+                                "old one in keys.previous_master_key to seal the store anew",
+                                id, master_keys.current.id()));
+}
+
 Result<std::size_t> KeyStore::use(MasterKeys master_keys, base::WallTime now) {
+  TRY_VOID(accepts(master_keys));
   TRY(const std::string id, sealed_under());
   const MasterKey* under = master_keys.find(id);
-  if (under == nullptr)
-    return base::fail(
-        Code::config_invalid,
-        fmt::format("the key store is sealed under master key {}, and keys.master_key is {}; name the "
-                    "old one in keys.previous_master_key to seal the store anew",
-                    id, master_keys.current.id()));
   std::size_t sealed = 0;
   if (under != &master_keys.current) {
     TRY(sealed, reseal(*under, master_keys.current, now));

@@ -31,11 +31,10 @@ inline constexpr std::size_t keys_max = 100'000;
 
 class KeyStore {
  public:
-  /// Opens or makes the file. A store that was sealed under `master_keys.previous` is sealed anew under the current
-  /// one at once. Code::config_invalid when it was sealed under neither, or by a newer version; Code::corrupt;
-  /// Code::disk.
-  static base::Result<std::unique_ptr<KeyStore>> open(const std::string& path, MasterKeys master_keys,
-                                                      base::WallTime now);
+  /// Opens or makes the file. One that was sealed under `master_keys.previous` stays so until use() is called, which
+  /// has to come before any key is added. Code::config_invalid when it was sealed under neither, or by a newer version;
+  /// Code::corrupt; Code::disk.
+  static base::Result<std::unique_ptr<KeyStore>> open(const std::string& path, MasterKeys master_keys);
 
   /// Every key, oldest first, opened. Code::corrupt names the key whose secret does not open.
   base::Result<std::vector<domain::IssuedKey>> keys();
@@ -48,6 +47,8 @@ class KeyStore {
   /// Ids that are unknown are left out.
   base::Result<void> note_uses(const std::vector<std::pair<std::string, base::WallTime>>& uses);
 
+  /// Code::config_invalid unless the key that the store is sealed under is one of these.
+  base::Result<void> accepts(const MasterKeys& master_keys);
   /// Seals every secret anew when `master_keys.current` is another than before, all in one transaction. Gives how
   /// many; 0 when there was nothing to do. On an error the store, and the keys it works with, are as before.
   base::Result<std::size_t> use(MasterKeys master_keys, base::WallTime now);

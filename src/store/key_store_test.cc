@@ -52,7 +52,7 @@ IssuedKey api_key(const std::string& id) {
 class Store : public TestDirectory {
  protected:
   base::Result<std::unique_ptr<KeyStore>> open(MasterKeys keys = {key_of('k'), std::nullopt}) {
-    return KeyStore::open(path, std::move(keys), noon);
+    return KeyStore::open(path, std::move(keys));
   }
   std::unique_ptr<KeyStore> opened(MasterKeys keys = {key_of('k'), std::nullopt}) {
     auto store = open(std::move(keys));
@@ -199,6 +199,9 @@ TEST_F(Store, IsSealedAnewWhenThePreviousMasterKeyIsNamed) {
   {
     const auto store = opened({key_of('n'), key_of('k')});
     EXPECT_EQ(store->keys()->front().secret_access_key.reveal(), secret_text);
+    EXPECT_EQ(store->history(1)->front().action, "create") << "opening changes nothing: another may have it open";
+    EXPECT_EQ(store->use({key_of('n'), key_of('k')}, noon).value_or(99), 1u);
+    EXPECT_EQ(store->keys()->front().secret_access_key.reveal(), secret_text);
     EXPECT_EQ(store->history(1)->front().detail, "1 secrets sealed anew, before under " + key_of('k').id());
   }
   EXPECT_FALSE(open());
@@ -253,7 +256,7 @@ TEST_F(Store, ItsContentOpensElsewhereUnderTheSameMasterKey) {
   const auto content = content_of(file("keys.db"));
   ASSERT_TRUE(content) << content.error().message;
   std::ofstream(file("copy.db"), std::ios::binary) << *content;
-  auto copy = KeyStore::open(file("copy.db"), {key_of('k'), std::nullopt}, noon);
+  auto copy = KeyStore::open(file("copy.db"), {key_of('k'), std::nullopt});
   ASSERT_TRUE(copy) << copy.error().message;
   EXPECT_EQ((*copy)->keys()->front().secret_access_key.reveal(), secret_text);
 }

@@ -236,6 +236,17 @@ describe("over restarts", () => {
     assert.equal(reply.status, 200);
   });
 
+  test("a second process on the directory, with other master keys, changes nothing", async () => {
+    const file = `${serving.file}.second.yaml`;
+    const text = (await readFile(serving.file, "utf8")).replace(/^(listen|admin): .*$/gm, "$1: {port: 0}");
+    await writeFile(file, withKeys(`{master_key: "file:${scratch}/new.key", previous_master_key: "file:${scratch}/old.key"}`)(text));
+    const { code, stderr } = await run(["serve", "-c", file]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /another process has this directory open/);
+    const [dave] = await key("create", "--kind", "access-key", "--tenant", "demo", "--name", "dave");
+    await call(dave);
+  });
+
   test("a wrong master key, or none, refuses to start and says which one is needed", async () => {
     await serving.running.terminate();
     await configure(`{master_key: "file:${scratch}/new.key"}`);
