@@ -86,9 +86,9 @@ Piece file_piece(world::Disk& disk, std::string name, std::string path, std::uin
 base::Result<std::uint64_t> add_trail(world::Disk& disk, const std::string& directory, EntryWriter& entries) {
   std::uint64_t records = 0;
   const std::string trail = directory + "/trail";
-  TRY(const std::vector<std::uint32_t> numbers, trail::segment_numbers(disk, trail));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    TRY(trail::Segment segment, trail::open_segment(disk, trail, numbers[i], i + 1 == numbers.size()));
+  TRY(const std::vector<trail::SegmentPlace> places, trail::find_segments(disk, trail));
+  for (const trail::SegmentPlace& place : places) {
+    TRY(trail::Segment segment, trail::open_segment(disk, trail, place));
     if (segment.unborn) break;
     std::uint64_t end = trail::header_bytes;
     TRY([[maybe_unused]] const bool all, trail::for_each_frame(segment, [&](const trail::Frame& frame) {
@@ -96,7 +96,7 @@ base::Result<std::uint64_t> add_trail(world::Disk& disk, const std::string& dire
           end = frame.end();
           return true;
         }));
-    TRY_VOID(entries.add(file_piece(disk, path_in("trail", trail::segment_name(numbers[i])), segment.path, end)));
+    TRY_VOID(entries.add(file_piece(disk, path_in("trail", trail::segment_name(place.number)), segment.path, end)));
   }
   TRY(const std::vector<std::string> names, disk.list(trail));
   for (const std::string& name : names) {

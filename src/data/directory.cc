@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view lead = "portolan-data ";
 
 bool has_trail(world::Disk& disk, const std::string& directory) {
-  const auto numbers = trail::segment_numbers(disk, directory + "/trail");
-  return numbers && !numbers->empty();
+  const auto segments = trail::find_segments(disk, directory + "/trail");
+  return segments && !segments->empty();
 }
 
 base::Result<std::uint32_t> parse_format(std::string_view text, const std::string& path) {
@@ -38,13 +38,14 @@ std::vector<std::string> changeable_files(world::Disk& disk, const std::string& 
   for (const char* name : {"format", "admin.key", "portolan.yaml"})
     if (exists(disk, directory + "/" + name)) files.emplace_back(name);
   const auto names = disk.list(directory + "/trail");
-  if (!names) return files;
-  std::string last;
-  for (const std::string& name : *names) {
-    if (trail::segment_number(name)) last = name;
+  const auto segments = trail::find_segments(disk, directory + "/trail");
+  if (!names || !segments) return files;
+  for (const std::string& name : *names)
     if (name.ends_with(".torn")) files.push_back("trail/" + name);
+  for (const trail::SegmentPlace& place : *segments) {
+    if (place.open) files.push_back("trail/" + trail::segment_name(place.number));
+    if (place.marked) files.push_back("trail/" + trail::mark_name(place.number));
   }
-  if (!last.empty()) files.push_back("trail/" + last);
   return files;
 }
 

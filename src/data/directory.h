@@ -12,6 +12,7 @@
 //   keys.db         carries its version (store/database.h)
 //   trail/*.seg     each carries its version (trail/segment.h)
 //   trail/*.idx     each carries its version; made anew when it is another (trail/segment_index.h)
+//   trail/*.open    empty; its segment is left to a process that hands over (trail/trail_recovery.cc)
 //   trail/*.torn    bytes as a crash left them
 //   trail/lock      empty
 //

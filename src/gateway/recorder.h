@@ -25,6 +25,7 @@ class Recorder {
 
   void flush() { trail_->flush(); }
   const trail::Trail& trail() const { return *trail_; }
+  trail::Trail& trail() { return *trail_; }
 
  private:
   struct Waiting {

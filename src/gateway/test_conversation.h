@@ -79,7 +79,7 @@ class GatedDisk final : public world::Disk {
   base::Result<void> sync_directory(const std::string& directory) override {
     return disk_.sync_directory(directory);
   }
-  base::Result<std::unique_ptr<void, void (*)(void*)>> lock(const std::string& directory) override {
+  base::Result<std::unique_ptr<world::DirectoryLock>> lock(const std::string& directory) override {
     return disk_.lock(directory);
   }
 

@@ -269,21 +269,24 @@ base::Result<void> CrashDisk::sync_directory(const std::string& directory) {
   return {};
 }
 
-struct CrashDisk::HeldLock {
-  CrashDisk& disk;
-  std::string directory;
+class CrashDisk::HeldLock final : public world::DirectoryLock {
+ public:
+  HeldLock(CrashDisk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
+  ~HeldLock() override {
+    const std::lock_guard guard(disk_.mutex_);
+    disk_.locked_.erase(directory_);
+  }
+
+ private:
+  CrashDisk& disk_;
+  std::string directory_;
 };
 
-base::Result<std::unique_ptr<void, void (*)(void*)>> CrashDisk::lock(const std::string& directory) {
+base::Result<std::unique_ptr<world::DirectoryLock>> CrashDisk::lock(const std::string& directory) {
   const std::lock_guard guard(mutex_);
   if (!powered_) return refuse(directory, "no power");
   if (!locked_.insert(directory).second) return refuse(directory, "locked by another owner");
-  return std::unique_ptr<void, void (*)(void*)>{
-      new HeldLock{*this, directory}, [](void* opaque) {
-        const std::unique_ptr<HeldLock> held{static_cast<HeldLock*>(opaque)};
-        const std::lock_guard inner(held->disk.mutex_);
-        held->disk.locked_.erase(held->directory);
-      }};
+  return std::make_unique<HeldLock>(*this, directory);
 }
 
 std::unique_ptr<CrashDisk> CrashDisk::crash(std::uint64_t seed) {

@@ -53,7 +53,7 @@ class CrashDisk final : public world::Disk {
   base::Result<void> remove(const std::string& path) override;
   base::Result<void> sync_directory(const std::string& directory) override;
   /// The lock must not outlive the disk.
-  base::Result<std::unique_ptr<void, void (*)(void*)>> lock(const std::string& directory) override;
+  base::Result<std::unique_ptr<world::DirectoryLock>> lock(const std::string& directory) override;
 
   /// Power loss now: the disk as the next boot finds it. This one refuses everything from then on.
   std::unique_ptr<CrashDisk> crash(std::uint64_t seed);
@@ -69,7 +69,7 @@ class CrashDisk final : public world::Disk {
 
  private:
   class OpenFile;
-  struct HeldLock;
+  class HeldLock;
 
   struct Inode {
     std::string shown;  // by the kernel

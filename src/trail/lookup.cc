@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "base/json_text.h"
 #include "domain/nearest.h"
@@ -139,7 +140,7 @@ base::Result<void> collect_newest_first(Segment& segment, const Matcher& matcher
 /// Whether the segment may hold a record of the wanted time. What says no is an index that fits the segment.
 base::Result<bool> may_match_time(world::Disk& disk, const std::string& directory, const Segment& segment,
                                   const Filter& filter) {
-  if (segment.last || (!filter.from && !filter.until)) return true;
+  if (segment.open || (!filter.from && !filter.until)) return true;
   TRY(const std::optional<SegmentIndex> index,
       read_index(disk, directory, segment.number, *segment.file, segment.size));
   return !index || index->meets(filter.from, filter.until);
@@ -150,11 +151,11 @@ base::Result<bool> may_match_time(world::Disk& disk, const std::string& director
 base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::string& directory,
                                               const Filter& filter) {
   TRY_VOID(check_outcome(filter.outcome));
-  TRY(const std::vector<std::uint32_t> numbers, segment_numbers(disk, directory));
+  TRY(const std::vector<SegmentPlace> places, find_segments(disk, directory));
   const Matcher matcher(filter);
   std::vector<std::string> found;
-  for (std::size_t i = numbers.size(); i-- > 0;) {
-    TRY(Segment segment, open_segment(disk, directory, numbers[i], i + 1 == numbers.size()));
+  for (const SegmentPlace& place : std::views::reverse(places)) {
+    TRY(Segment segment, open_segment(disk, directory, place));
     TRY(const bool may_match, may_match_time(disk, directory, segment, filter));
     if (!may_match) continue;
     TRY_VOID(collect_newest_first(segment, matcher, filter.limit, found));
@@ -165,9 +166,9 @@ base::Result<std::vector<std::string>> lookup(world::Disk& disk, const std::stri
 
 base::Result<void> scan(world::Disk& disk, const std::string& directory,
                         const std::function<bool(std::string_view json)>& visit) {
-  TRY(const std::vector<std::uint32_t> numbers, segment_numbers(disk, directory));
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    TRY(Segment segment, open_segment(disk, directory, numbers[i], i + 1 == numbers.size()));
+  TRY(const std::vector<SegmentPlace> places, find_segments(disk, directory));
+  for (const SegmentPlace& place : places) {
+    TRY(Segment segment, open_segment(disk, directory, place));
     TRY(const bool goes_on, for_each_frame(segment, [&](const Frame& frame) { return visit(frame.record); }));
     if (!goes_on) break;
   }

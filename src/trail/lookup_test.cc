@@ -295,7 +295,7 @@ TEST(ForEachFrame, TakesGroupsThatCameIntoReservedSpaceMeanwhileForNoDamage) {
   append_frame(three, "five", static_cast<std::uint32_t>(three.size()));
   one.resize(three.size() + 5000, '\0');
   three.resize(one.size(), '\0');
-  Segment segment{.path = "d/trail-00000001.seg", .number = 1, .size = one.size(), .last = true};
+  Segment segment{.path = "d/trail-00000001.seg", .number = 1, .size = one.size(), .open = true};
   segment.file = std::make_unique<GrowingFile>(one, three);
   std::vector<std::size_t> sizes;
   const auto whole = for_each_frame(segment, [&](const Frame& frame) {

@@ -24,11 +24,12 @@ struct Trail::Flush : Entry {
 
 std::string Recovery::text() const {
   std::string line = fmt::format("trail: {} records in {} segments", records, segments);
+  if (segments_left != 0) line += fmt::format("; {} left to the predecessor, which still writes", segments_left);
   if (bytes_dropped != 0)
     line += fmt::format(
         "; {} bytes after the last whole record of {} dropped (never reported durable), kept in its "
         ".torn file",
-        bytes_dropped, last_segment);
+        bytes_dropped, torn);
   return line;
 }
 
@@ -45,17 +46,18 @@ base::Result<std::unique_ptr<Trail>> Trail::open(TrailOptions options, world::Di
 }
 
 Trail::~Trail() {
-  if (!writer_.joinable()) {
+  if (writer_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_one();
+    writer_.join();
+  } else {
     while (write_waiting()) {
     }
-    return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
-  writer_.join();
+  close_own_segment();
 }
 
 std::optional<base::Error> Trail::failure() const {
@@ -187,11 +189,7 @@ void Trail::write_and_report(std::span<Entry*> group) {
 }
 
 base::Result<void> Trail::write_group(std::span<Entry*> group) {
-  if (segment_size_ >= options_.segment_bytes) {
-    (void)write_index(disk_, options_.directory, segment_number_, index_);
-    repair_ = Repair::begin_next_segment;
-    TRY_VOID(begin_segment(segment_number_ + 1));
-  }
+  if (segment_size_ >= options_.segment_bytes) TRY_VOID(rotate());
   const auto group_start = static_cast<std::uint32_t>(segment_size_);
   SegmentIndex index = index_;
   buffer_.clear();

@@ -12,6 +12,10 @@
 //   - a sync failed: the kernel may have dropped what it took and would deny it afterwards, so the file is never
 //     appended to again. It is opened anew, its durable records are verified, and a new segment is begun;
 //   - a durable record is gone: the trail stays broken, for a person has to decide.
+//
+// At a rolling restart two processes have the trail open for a while: the predecessor hands it on (hand_over) and
+// goes on with its own segment, for the calls that it still finishes; the successor opens it with the lock that it
+// was handed, leaves that segment alone and begins the next (trail_recovery.cc, from 9).
 #pragma once
 
 #include <atomic>
@@ -29,6 +33,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "trail/segment_files.h"
 #include "trail/segment_index.h"
 #include "world/clock.h"
 #include "world/disk.h"
@@ -50,9 +55,12 @@ struct Recovery {
   std::string last_segment;  // its path
   std::uint64_t records = 0;
   std::uint64_t segments = 0;
-  /// Bytes after the last whole record of the last segment: cut off and kept aside, appended to
-  /// trail-NNNNNNNN.torn. No record among them was ever reported durable.
+  /// Bytes after the last whole record of a segment: cut off and kept aside, appended to trail-NNNNNNNN.torn. No
+  /// record among them was ever reported durable.
   std::uint64_t bytes_dropped = 0;
+  std::string torn;  // the paths of those segments
+  /// Left to the predecessor, which still writes them; their records are not counted.
+  std::uint64_t segments_left = 0;
   std::string text() const;  // one line for the log
 };
 
@@ -67,6 +75,9 @@ struct TrailOptions {
   std::chrono::milliseconds mend_pause{1000};
   /// Called by the writer with a line for the log when the trail breaks, and when it takes records again.
   std::function<void(const std::string&)> tell = [](const std::string&) {};
+  /// What a predecessor that handed the trail on, and still writes to its segment, gave of its lock on the
+  /// directory. Null: nobody else may have the trail open.
+  std::shared_ptr<world::DirectoryLock> inherited_lock;
   /// False: no writer thread; the owner calls write_waiting() and mend(). For simulation, where one seed rebuilds a
   /// run.
   bool writer_thread = true;
@@ -79,7 +90,7 @@ class Trail {
   using Report = std::function<void(std::span<Entry*>)>;
 
   /// Opens or creates the trail and starts the writer. Code::corrupt, naming file and offset, when records that
-  /// were durable are damaged: anywhere but at the torn end of the last segment. Code::disk when the disk says no
+  /// were durable are damaged: anywhere but at the torn end of an open segment. Code::disk when the disk says no
   /// or another process has the trail open.
   static base::Result<std::unique_ptr<Trail>> open(TrailOptions options, world::Disk& disk, Report report);
   ~Trail();  // writes and reports what waits, then stops
@@ -96,6 +107,15 @@ class Trail {
   /// a writer thread.
   bool mend();
 
+  /// From now on another process may open the trail with a copy of lock(). This one begins no segment any more, but
+  /// goes on with its own however long that grows (a start takes seconds, and offsets have 4 GiB), and closes it
+  /// when the trail ends. Code::disk, Code::unrecordable when the trail is broken: then nothing has changed. Any
+  /// thread but the writer. Not while this one's own predecessor lives, nor twice without take_back() between.
+  base::Result<void> hand_over();
+  /// The other process is gone, and none will open the trail: segments are begun again.
+  void take_back();
+  const std::shared_ptr<world::DirectoryLock>& lock() const { return lock_; }
+
   const Recovery& recovery() const { return recovery_; }
   bool broken() const { return broken_.load(std::memory_order_relaxed); }
   /// Why the trail is broken; nothing while it is not. Any thread.
@@ -111,12 +131,28 @@ class Trail {
   Trail(TrailOptions options, world::Disk& disk, Report report);
   std::string path(std::string_view name) const { return options_.directory + "/" + std::string(name); }
 
+  /// A segment brought to its durable end, on stable storage.
+  struct Recovered {
+    std::unique_ptr<world::File> file;
+    SegmentIndex index;
+    std::uint64_t bytes_dropped = 0;
+  };
   base::Result<void> recover();
-  base::Result<void> check_closed_segment(std::uint32_t number);
-  base::Result<void> recover_last_segment(std::uint32_t number);
-  base::Result<void> cut_torn_end(world::File& segment, std::uint64_t size);
-  base::Result<void> keep_aside(world::File& segment, std::uint64_t end);
+  base::Result<void> recover_segment(const SegmentPlace& place, bool last);
+  base::Result<void> check_closed_segment(const SegmentPlace& place);
+  base::Result<Recovered> recover_open_segment(std::uint32_t number);
+  base::Result<std::uint64_t> cut_torn_end(world::File& segment, const std::string& name, std::uint64_t durable_end,
+                                           std::uint64_t size);
+  base::Result<void> keep_aside(world::File& segment, const std::string& name, std::uint64_t from,
+                                std::uint64_t end);
   base::Result<void> begin_segment(std::uint32_t number);
+
+  base::Result<Recovered> close_left_segment(const SegmentPlace& place);
+  base::Result<void> close_segments_of_others();
+  base::Result<void> remove_mark(std::uint32_t number);
+  base::Result<void> rotate();
+  base::Result<void> begin_next_segment();
+  void close_own_segment();
 
   base::Result<void> repair();
   base::Result<void> cut_failed_append();
@@ -135,19 +171,25 @@ class Trail {
   world::Disk& disk_;
   Report report_;
   Recovery recovery_;
-  std::unique_ptr<void, void (*)(void*)> lock_{nullptr, [](void*) {}};
+  std::shared_ptr<world::DirectoryLock> lock_;
 
   // The writer's own.
   std::unique_ptr<world::File> segment_;
-  std::uint32_t segment_number_ = 0;
-  std::uint64_t segment_size_ = 0;  // up to its durable end
-  SegmentIndex index_;              // of the durable records
+  std::uint32_t segment_number_ = 0;  // changed under succession_
+  std::uint64_t segment_size_ = 0;    // up to its durable end
+  SegmentIndex index_;                // of the durable records
   std::string buffer_;
   /// What has to be done before the next group, after something failed.
   enum class Repair : std::uint8_t { none, begin_next_segment, cut_failed_append, leave_segment, impossible };
   Repair repair_ = Repair::none;
   std::vector<Entry*> batch_;
   std::vector<Flush*> flushes_;
+
+  std::mutex succession_;            // guards what follows; the writer takes it only to begin a segment
+  std::uint32_t newest_number_ = 0;  // of all segments in the directory
+  bool handed_over_ = false;         // the next segment is another process's
+  bool marked_ = false;              // this one's segment
+  bool others_left_some_ = false;    // segments that nobody closed
 
   // The queue: a stack, newest first, that appenders push to and the writer takes whole. `asleep_` at its bottom
   // says that the writer sleeps; whoever replaces it wakes the writer.

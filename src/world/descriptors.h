@@ -4,8 +4,27 @@
 
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 namespace portolan::world {
+
+/// A descriptor that closes itself; -1 is none.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor();
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 /// How many the process may have (RLIMIT_NOFILE, the soft limit, as it stands now). The kernel hands out the lowest
 /// free number, so a new descriptor's number tells how many are in use.

@@ -35,21 +35,6 @@ auto repeat_when_interrupted(Call call) {
   return result;
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 Descriptor open_descriptor(const std::string& path, int flags) {
   return Descriptor{repeat_when_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, file_mode); })};
 }
@@ -112,6 +97,23 @@ class RealFile final : public File {
   Descriptor fd_;
   std::string path_;
 };
+
+class RealLock final : public DirectoryLock {
+ public:
+  explicit RealLock(Descriptor fd) : fd_(std::move(fd)) {}
+  int descriptor() const override { return fd_.get(); }
+
+ private:
+  Descriptor fd_;
+};
+
+std::string lock_path(const std::string& directory) {
+  return directory + "/lock";
+}
+
+bool take_lock(const Descriptor& fd) {
+  return repeat_when_interrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) == 0;
+}
 
 class RealDisk final : public Disk {
  public:
@@ -181,11 +183,11 @@ class RealDisk final : public Disk {
     return {};
   }
 
-  base::Result<std::unique_ptr<void, void (*)(void*)>> lock(const std::string& directory) override {
-    const std::string path = directory + "/lock";
+  base::Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override {
+    const std::string path = lock_path(directory);
     Descriptor fd = open_descriptor(path, O_RDWR | O_CREAT);
     if (!fd.valid()) return failed("open", path);
-    if (repeat_when_interrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
+    if (!take_lock(fd)) {
       if (errno == EWOULDBLOCK)
         return base::fail(base::Code::disk,
                           fmt::format("{}: another process has this directory open; stop it or choose "
@@ -193,12 +195,21 @@ class RealDisk final : public Disk {
                                       directory));
       return failed("lock", path);
     }
-    return std::unique_ptr<void, void (*)(void*)>{new Descriptor(std::move(fd)),
-                                                  [](void* held) { delete static_cast<Descriptor*>(held); }};
+    return std::make_unique<RealLock>(std::move(fd));
   }
 };
 
 }  // namespace
+
+std::unique_ptr<DirectoryLock> inherited_lock(const std::string& directory, Descriptor inherited) {
+  struct stat given{};
+  struct stat wanted{};
+  if (::fstat(inherited.get(), &given) != 0 || ::stat(lock_path(directory).c_str(), &wanted) != 0) return nullptr;
+  if (given.st_dev != wanted.st_dev || given.st_ino != wanted.st_ino) return nullptr;
+  // Says yes at once to a copy of the descriptor that holds it.
+  if (!take_lock(inherited)) return nullptr;
+  return std::make_unique<RealLock>(std::move(inherited));
+}
 
 std::unique_ptr<Disk> real_disk() {
   return std::make_unique<RealDisk>();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "world/descriptors.h"
 
 namespace portolan::world {
 
@@ -30,6 +31,15 @@ class File {
   virtual base::Result<void> truncate(std::uint64_t size) = 0;
 };
 
+/// Held until it is destroyed.
+class DirectoryLock {
+ public:
+  virtual ~DirectoryLock() = default;
+  /// What holds it, for another process to inherit: the lock lasts until every process has closed its copy. -1 in a
+  /// simulation.
+  virtual int descriptor() const { return -1; }
+};
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -45,9 +55,12 @@ class Disk {
   virtual base::Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual base::Result<void> remove(const std::string& path) = 0;
   virtual base::Result<void> sync_directory(const std::string& directory) = 0;
-  /// Holds an exclusive lock on the directory until the returned object is gone: one process, one trail.
-  virtual base::Result<std::unique_ptr<void, void (*)(void*)>> lock(const std::string& directory) = 0;
+  /// An exclusive lock on the directory: one process, one trail.
+  virtual base::Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) = 0;
 };
+
+/// The lock that another process holds and handed on as `inherited`. Null when that is not the lock of `directory`.
+std::unique_ptr<DirectoryLock> inherited_lock(const std::string& directory, Descriptor inherited);
 
 /// The real file system, mode 0600 for files and 0700 for directories it creates.
 std::unique_ptr<Disk> real_disk();
