@@ -26,6 +26,8 @@ const std::uint64_t crash_points = [] {
 class Process final : public world::Disk {
  public:
   explicit Process(CrashDisk& disk) : disk_(disk) {}
+  /// What another process does at the moment of a change.
+  std::function<void()> meanwhile = [] {};
   /// What it does now is the last thing that reaches the disk, or the first that does not.
   void kill() { *killed_ = true; }
 
@@ -35,6 +37,7 @@ class Process final : public world::Disk {
   }
   base::Result<std::unique_ptr<world::File>> open(const std::string& path) override {
     if (*killed_) return dead();
+    meanwhile();
     TRY(auto file, disk_.open(path));
     return std::make_unique<OpenFile>(std::move(file), killed_);
   }
@@ -56,6 +59,7 @@ class Process final : public world::Disk {
   }
   base::Result<void> sync_directory(const std::string& path) override {
     if (*killed_) return dead();
+    meanwhile();
     return disk_.sync_directory(path);
   }
   base::Result<std::unique_ptr<world::DirectoryLock>> lock(const std::string& path) override {
@@ -102,12 +106,12 @@ class Succession {
 
   void run() {
     constexpr int boots = 3;
-    for (int boot = 0; boot < boots && !testing::Test::HasFatalFailure(); ++boot) {
+    for (int boot = 0; boot < boots && !testing::Test::HasFailure(); ++boot) {
       disk_->set_faults({.power_loss_at = disk_->operations() + 1 + random_.below(150)});
       rule();
       disk_ = disk_->crash(random_.next());
       check("before it is opened");
-      if (testing::Test::HasFatalFailure()) return;
+      if (testing::Test::HasFailure()) return;
       {
         const auto opened =
             trail::Trail::open({.directory = directory, .writer_thread = false}, *disk_, [](auto) {});
@@ -128,8 +132,16 @@ class Succession {
     std::unique_ptr<trail::Trail> trail;
   };
 
-  std::unique_ptr<Gateway> open(std::shared_ptr<world::DirectoryLock> lock) {
+  /// `predecessor`, if there is one, goes on writing while its successor opens the trail.
+  std::unique_ptr<Gateway> open(Gateway* predecessor) {
     auto gateway = std::make_unique<Gateway>(*disk_);
+    std::shared_ptr<world::DirectoryLock> lock;
+    if (predecessor != nullptr) {
+      lock = predecessor->trail->lock();
+      gateway->process.meanwhile = [this, predecessor] {
+        if (random_.below(3) == 0) write(*predecessor);
+      };
+    }
     auto opened = trail::Trail::open(
         {.directory = directory, .segment_bytes = 1500, .inherited_lock = std::move(lock), .writer_thread = false},
         gateway->process, [this](std::span<trail::Entry*> group) {
@@ -142,6 +154,7 @@ class Succession {
       EXPECT_FALSE(disk_->has_power()) << opened.error().message;
       return nullptr;
     }
+    gateway->process.meanwhile = [] {};
     gateway->trail = *std::move(opened);
     return gateway;
   }
@@ -183,10 +196,10 @@ class Succession {
 
   void rule() {
     std::unique_ptr<Gateway> gateway = open(nullptr);
-    while (gateway != nullptr && disk_->has_power() && !testing::Test::HasFatalFailure()) {
+    while (gateway != nullptr && disk_->has_power() && !testing::Test::HasFailure()) {
       for (std::uint64_t n = random_.below(6); n > 0; --n) write(*gateway);
       if (!gateway->trail->hand_over()) continue;
-      std::unique_ptr<Gateway> successor = open(gateway->trail->lock());
+      std::unique_ptr<Gateway> successor = open(gateway.get());
       if (random_.below(3) == 0 || successor == nullptr) {
         // It fails, perhaps after it has served.
         ++failed_;
