@@ -97,7 +97,7 @@ AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminR
 void block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
@@ -110,8 +110,10 @@ std::uint64_t fresh_seed() {
 }
 
 Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
-    config::Config config, const world::Clock& clock, const std::function<void(control::AdminServer&)>& mount) {
+    config::Config config, const world::Clock& clock, const std::function<void(control::AdminServer&)>& mount,
+    world::Inheritance inherited) {
   std::unique_ptr<RunningGateway> running{new RunningGateway};
+  running->inherited_ = std::move(inherited);
   running->disk_ = world::real_disk();
   running->data_dir_ = config.data_dir;
   running->address_ = config.listen.address;
@@ -127,19 +129,27 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(std::optional<store::MasterKeys> named, running->named_master_keys(config));
   std::vector<domain::IssuedKey> issued;
   if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
-  TRY(running->gateway_, gateway::Gateway::start(std::move(config), clock, *running->disk_, fresh_seed(),
-                                                 std::move(issued), [](const std::string& line) { log(line); }));
+  TRY(running->gateway_, gateway::Gateway::start(
+                             std::move(config), clock, *running->disk_, fresh_seed(), std::move(issued),
+                             [](const std::string& line) { log(line); }, running->inherited_));
   running->mount_routes();
   if (mount) mount(running->admin_);
+  std::vector<world::Descriptor> admin_sockets =
+      running->inherited_.take_sockets(running->admin_address_, admin_port);
   TRY_VOID(running->admin_.start(
-      {.address = running->admin_address_, .port = admin_port, .key = running->admin_key_, .host_names = {}}));
-  // Where the commands find this gateway. A convenience: its loss changes nothing.
-  std::ofstream(running->data_dir_ + "/admin.url") << running->admin_url() << "\n";
+      {.address = running->admin_address_, .port = admin_port, .key = running->admin_key_, .host_names = {}},
+      admin_sockets.empty() ? world::Descriptor{} : std::move(admin_sockets.front())));
+  running->write_admin_url();
   // Only now: the trail's lock says that no other process works with this directory.
   if (named) TRY_VOID(running->key_desk_->use(*std::move(named)));
   const std::string recovered = running->gateway_->recovery().text();
   log("trail " + running->data_dir_ + "/trail: " + recovered);
   return running;
+}
+
+/// Where the commands find this gateway. A convenience: its loss changes nothing.
+void RunningGateway::write_admin_url() const {
+  std::ofstream(data_dir_ + "/admin.url") << admin_url() << "\n";
 }
 
 std::string RunningGateway::gateway_url() const {
@@ -217,25 +227,6 @@ void RunningGateway::reload_now(const std::function<Result<config::Config>()>& r
     if (const auto used = key_desk_->use(std::move(**named)); !used)
       log("SIGHUP: the issued keys stay sealed as they were. " + used.error().message);
   for (const std::string& setting : *reloaded) log("SIGHUP: " + setting + " changed, which takes a restart");
-}
-
-int RunningGateway::run_until_told(const std::function<Result<config::Config>()>& reload) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-  for (;;) {
-    int signal = 0;
-    if (sigwait(&set, &signal) != 0) continue;
-    if (signal == SIGHUP) {
-      reload_now(reload);
-      continue;
-    }
-    log(std::string(signal == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining");
-    const bool whole = gateway_->drain();
-    admin_.stop();
-    log(whole ? "stopped, every call was finished" : "stopped; calls that outlived deadlines.drain were cut off");
-    return whole ? Exit::done : Exit::finding;
-  }
 }
 
 }  // namespace portolan::cli

@@ -95,8 +95,9 @@ int up(DemoOptions options, bool json) {
   const std::string text = demo_configuration(options, **sandbox, *catalog);
   auto config = load_configuration(text, config_path);
   if (!config) return report(config.error());
-  auto running = RunningGateway::start(std::move(*config), clock,
-                                       [&](control::AdminServer& admin) { mount_sandbox(admin, **sandbox); });
+  auto running = RunningGateway::start(
+      std::move(*config), clock, [&](control::AdminServer& admin) { mount_sandbox(admin, **sandbox); },
+      world::Inheritance{});
   if (!running) return report(running.error());
   // Only now: before, the directory may be another gateway's, which would read this on its next SIGHUP.
   if (const auto written = write_private(config_path, text); !written) return report(written.error());
@@ -106,7 +107,7 @@ int up(DemoOptions options, bool json) {
     print_json(**running, options, gateway_url);
   else
     print_welcome(**running, options, gateway_url, (*sandbox)->endpoints().size());
-  const int exit = (*running)->run_until_told([&] { return read_configuration(config_path); });
+  const int exit = (*running)->run_until_told([&] { return read_configuration(config_path); }, std::nullopt);
   (*sandbox)->stop();
   return exit;
 }

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "control/admin_server.h"
+#include "world/descriptors.h"
 
 namespace portolan::control {
 
@@ -16,21 +17,6 @@ using base::Code;
 using base::Result;
 
 namespace {
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<base::Error> refused(const std::string& path) {
   return base::fail(Code::disk, path + ": " + std::strerror(errno));
@@ -40,7 +26,7 @@ std::unexpected<base::Error> refused(const std::string& path) {
 
 Result<std::string> admin_key(const std::string& data_dir) {
   const std::string path = data_dir + "/admin.key";
-  const Descriptor existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const world::Descriptor existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (existing.get() >= 0) {
     struct stat facts{};
     if (::fstat(existing.get(), &facts) != 0) return refused(path);
@@ -63,7 +49,7 @@ Result<std::string> admin_key(const std::string& data_dir) {
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1)
     return base::fail(Code::internal, "no randomness for the admin key");
   std::string key = base::to_hex(base::Bytes{random.data(), random.size()});
-  const Descriptor fresh(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const world::Descriptor fresh(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const std::string line = key + "\n";
   if (fresh.get() < 0 || ::write(fresh.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
       ::fsync(fresh.get()) != 0)

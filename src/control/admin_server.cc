@@ -113,7 +113,7 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
     reply_ = {};
     reply_.version(request.version());
     fill(server_.answer(request));
-    reply_.keep_alive(request.keep_alive());
+    reply_.keep_alive(request.keep_alive() && server_.acceptor.is_open());
     send();
   }
 
@@ -146,10 +146,10 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
 
 void AdminServer::Server::accept() {
   acceptor.async_accept([this](beast::error_code error, Tcp::socket socket) {
-    if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
+    if (error == asio::error::operation_aborted || (error && !acceptor.is_open())) return;
     if (error) return accept_after_a_pause();
     if (sessions < sessions_max) std::make_shared<Session>(*this, std::move(socket))->read();
-    accept();
+    if (acceptor.is_open()) accept();
   });
 }
 
@@ -157,7 +157,7 @@ void AdminServer::Server::accept() {
 void AdminServer::Server::accept_after_a_pause() {
   pause.expires_after(accept_pause);
   pause.async_wait([this](beast::error_code error) {
-    if (!error) accept();
+    if (!error && acceptor.is_open()) accept();
   });
 }
 
@@ -225,28 +225,42 @@ void AdminServer::route(std::string method, std::string path, Handler handler, b
   server_->routes.push_back({std::move(method), std::move(path), std::move(handler), open});
 }
 
-Result<void> AdminServer::start(AdminOptions options) {
+Result<void> AdminServer::start(AdminOptions options, world::Descriptor inherited) {
   server_->options = std::move(options);
   beast::error_code error;
   const auto address = asio::ip::make_address(server_->options.address, error);
   if (error)
     return base::fail(Code::config_invalid, "admin.address " + server_->options.address + " is not an IP address");
   const Tcp::endpoint endpoint{address, server_->options.port};
-  server_->acceptor.open(endpoint.protocol(), error);
-  if (!error) server_->acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) server_->acceptor.bind(endpoint, error);
-  if (!error) server_->acceptor.listen(64, error);
+  if (inherited.valid()) {
+    server_->acceptor.assign(endpoint.protocol(), inherited.get(), error);
+    if (!error) inherited.release();
+  } else {
+    server_->acceptor.open(endpoint.protocol(), error);
+    if (!error) server_->acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) server_->acceptor.bind(endpoint, error);
+    if (!error) server_->acceptor.listen(64, error);
+  }
   if (error)
     return base::fail(Code::config_invalid, "cannot listen on " + server_->options.address + ":" +
                                                 std::to_string(server_->options.port) +
                                                 " (admin): " + error.message());
+  port_ = server_->acceptor.local_endpoint().port();
   server_->accept();
   server_->thread = std::thread([server = server_.get()] { server->io.run(); });
   return {};
 }
 
-std::uint16_t AdminServer::port() const {
-  return server_->acceptor.local_endpoint().port();
+int AdminServer::socket() const {
+  return server_->acceptor.native_handle();
+}
+
+void AdminServer::give_up() {
+  asio::post(server_->io, [server = server_.get()] {
+    // Released rather than closed: the socket lives on elsewhere, and its events are no business of this process.
+    beast::error_code ignored;
+    const world::Descriptor listening(server->acceptor.release(ignored));
+  });
 }
 
 void AdminServer::stop() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "world/descriptors.h"
 
 namespace portolan::control {
 
@@ -49,14 +50,21 @@ class AdminServer {
   /// key. Handlers run on the server's thread, one at a time.
   void route(std::string method, std::string path, Handler handler, bool open = false);
 
-  /// Binds and serves. Code::config_invalid when the port cannot be had.
-  base::Result<void> start(AdminOptions options);
-  std::uint16_t port() const;
+  /// Binds, or takes a socket that listens there already when `inherited` is one, and serves. Code::config_invalid
+  /// when the port cannot be had.
+  base::Result<void> start(AdminOptions options, world::Descriptor inherited = world::Descriptor{});
+  std::uint16_t port() const { return port_; }
+  /// What listens. Before give_up().
+  int socket() const;
+  /// Another process accepts from now on: connections that are there are served on, and each ends with its next
+  /// answer.
+  void give_up();
   void stop();
 
  private:
   struct Server;
   std::unique_ptr<Server> server_;
+  std::uint16_t port_ = 0;
 };
 
 /// The key in `data_dir`/admin.key, made anew (mode 0600) when there is none. Code::disk; refuses a file that

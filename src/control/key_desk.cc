@@ -38,6 +38,10 @@ AdminReply no_such_key(const std::string& id) {
                                  id));
 }
 
+AdminReply being_replaced() {
+  return admin_error(503, "this gateway is being replaced by its successor; ask again in a moment");
+}
+
 Json time_or_null(const std::optional<base::WallTime>& at) {
   return at ? Json(base::iso8601(*at)) : Json(nullptr);
 }
@@ -162,6 +166,7 @@ Result<IssuedKey> KeyDesk::add_new(IssuedKey draft, const IssuedKey* replaces, b
 
 AdminReply KeyDesk::create(std::string_view body) {
   const std::scoped_lock lock(mutex_);
+  if (held_) return being_replaced();
   const base::WallTime now = doors_.now();
   Result<IssuedKey> draft = read_order(body, now);
   if (!draft) return refusal(draft.error());
@@ -180,6 +185,7 @@ AdminReply KeyDesk::create(std::string_view body) {
 
 AdminReply KeyDesk::rotate(const std::string& id, std::string_view body) {
   const std::scoped_lock lock(mutex_);
+  if (held_) return being_replaced();
   const base::WallTime now = doors_.now();
   IssuedKey* old = find(id);
   if (old == nullptr) return no_such_key(id);
@@ -212,6 +218,7 @@ AdminReply KeyDesk::rotate(const std::string& id, std::string_view body) {
 
 AdminReply KeyDesk::revoke(const std::string& id) {
   const std::scoped_lock lock(mutex_);
+  if (held_) return being_replaced();
   IssuedKey* key = find(id);
   if (key == nullptr) return no_such_key(id);
   const base::WallTime now = doors_.now();
@@ -253,6 +260,16 @@ Result<void> KeyDesk::use(store::MasterKeys master_keys) {
     doors_.log(fmt::format("key rotate-master: {} secrets are sealed under {} now; keys.previous_master_key may go",
                            sealed, store_->master_key_id()));
   return {};
+}
+
+void KeyDesk::hold() {
+  const std::scoped_lock lock(mutex_);
+  held_ = true;
+}
+
+void KeyDesk::go_on() {
+  const std::scoped_lock lock(mutex_);
+  held_ = false;
 }
 
 /// With the lock held. A failure costs a date in a list, and is told.

@@ -54,6 +54,11 @@ class KeyDesk {
   base::Result<void> accepts(const store::MasterKeys& master_keys);
   base::Result<void> use(store::MasterKeys master_keys);
 
+  /// While another process reads the store, to take over, keys are not changed here: whoever asks is told to ask
+  /// again.
+  void hold();
+  void go_on();
+
  private:
   KeyDesk(std::unique_ptr<store::KeyStore> store, Doors doors)
       : store_(std::move(store)), doors_(std::move(doors)) {}
@@ -70,6 +75,7 @@ class KeyDesk {
   Doors doors_;
   std::vector<domain::IssuedKey> keys_;
   std::unordered_map<std::string, base::WallTime> written_uses_;
+  bool held_ = false;
   bool ending_ = false;
   std::condition_variable wake_;
   std::thread writer_;

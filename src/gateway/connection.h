@@ -35,6 +35,11 @@ struct Port {
   std::int64_t date_s_ = -1;
 };
 
+/// What a drained connection is given to send what was on its way, or to take its leave, before it is closed.
+/// Longer than a round trip; not longer than a second, within which a key that is revoked has to be refused
+/// everywhere.
+inline constexpr base::Duration drain_grace = base::seconds{1};
+
 /// What a body of that size is granted beyond a deadline, either way: a second for each 64 KiB.
 inline base::Duration transfer_time(std::uint64_t bytes) {
   return base::seconds{bytes / (64 * 1024)};
@@ -44,8 +49,10 @@ inline base::Duration transfer_time(std::uint64_t bytes) {
 class Connection {
  public:
   virtual ~Connection() = default;
-  /// Finish what is in hand, begin nothing new, close when idle.
+  /// Says to the caller that this connection is about to end, and goes on serving what comes: it may be on its way.
   virtual void drain() = 0;
+  /// After some time: finishes what is in hand, begins nothing new, closes when idle.
+  virtual void close_when_idle() = 0;
 };
 
 /// Peer and TLS as text, kept for the connection's calls: who calls, and what their records say.

@@ -2,6 +2,7 @@
 #include "gateway/gateway.h"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <iterator>
 #include <latch>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -36,7 +37,8 @@ Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls,
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
                                                 std::uint64_t seed, std::vector<domain::IssuedKey> issued,
-                                                std::function<void(const std::string&)> tell) {
+                                                std::function<void(const std::string&)> tell,
+                                                world::Inheritance& inherited) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock)};
   auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued);
   gateway->issued_ = std::move(issued);
@@ -51,8 +53,17 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
   }
   TRY(gateway->destinations_, upstream::find_destinations(settings.endpoints, clock.wall()));
 
-  TRY_VOID(Listener::expect_free(settings.listen.address, settings.listen.port));
-  if (settings.listen.tls) TRY_VOID(Listener::expect_free(settings.listen.tls->address, settings.listen.tls->port));
+  const auto take_over = [&](const std::string& address,
+                             std::uint16_t port) -> Result<std::vector<world::Descriptor>> {
+    std::vector<world::Descriptor> sockets = inherited.take_sockets(address, port);
+    if (sockets.empty()) TRY_VOID(Listener::expect_free(address, port));
+    return sockets;
+  };
+  TRY(std::vector<world::Descriptor> plain, take_over(settings.listen.address, settings.listen.port));
+  std::vector<world::Descriptor> tls;
+  if (settings.listen.tls) {
+    TRY(tls, take_over(settings.listen.tls->address, settings.listen.tls->port));
+  }
 
   std::vector<world::Reactor*> woken;
   for (unsigned i = 0; i < reactors; ++i) {
@@ -61,6 +72,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
     woken.push_back(&gateway->cores_.back()->reactor);
   }
   trail::TrailOptions trail_options{.directory = settings.data_dir + "/trail", .tell = std::move(tell)};
+  trail_options.inherited_lock = inherited.take_lock(trail_options.directory);
   TRY(gateway->recorder_, Recorder::open(std::move(trail_options), disk, std::move(woken)));
 
   gateway->port_ = settings.listen.port;
@@ -78,16 +90,32 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
     core->journey = std::make_unique<Journey>(parts, snapshot);
     core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters, gateway->occupancy_);
     // With port 0 the first reactor chooses and the others follow.
-    TRY(gateway->port_, core->listener->listen(settings.listen.address, gateway->port_, Listener::Speaks::plain));
+    TRY(gateway->port_,
+        gateway->listen(*core, settings.listen.address, gateway->port_, Listener::Speaks::plain, plain));
     if (gateway->tls_ != nullptr) {
       core->listener->use_tls(gateway->tls_);
       TRY(gateway->tls_port_,
-          core->listener->listen(settings.listen.tls->address, gateway->tls_port_, Listener::Speaks::tls));
+          gateway->listen(*core, settings.listen.tls->address, gateway->tls_port_, Listener::Speaks::tls, tls));
     }
   }
   gateway->add_gauges();
   for (auto& core : gateway->cores_) core->thread = std::thread([core = core.get()] { core->reactor.io.run(); });
   return gateway;
+}
+
+/// On what was inherited, this reactor's share of it; else on a socket of its own.
+Result<std::uint16_t> Gateway::listen(Core& core, const std::string& address, std::uint16_t port,
+                                      Listener::Speaks speaks, std::vector<world::Descriptor>& inherited) {
+  if (core.reactor.index >= inherited.size()) return core.listener->listen(address, port, speaks);
+  for (std::size_t i = core.reactor.index; i < inherited.size(); i += cores_.size())
+    TRY_VOID(core.listener->adopt(std::move(inherited[i]), speaks));
+  return port;
+}
+
+std::vector<int> Gateway::sockets() const {
+  std::vector<int> all;
+  for (const auto& core : cores_) std::ranges::copy(core->listener->sockets(), std::back_inserter(all));
+  return all;
 }
 
 Gateway::~Gateway() {
@@ -178,14 +206,11 @@ bool Gateway::drain() {
   stopped_ = true;
   draining_.store(true, std::memory_order_relaxed);
   for (auto& core : cores_) asio::post(core->reactor.io, [core = core.get()] { core->listener->drain(); });
+  // A connection may be about to bring a call; when none is left, what was answered has left too.
   const base::Instant until = clock_.now() + snapshot()->config.deadlines.drain;
-  std::int64_t left = calls_in_flight();
-  while (left > 0 && clock_.now() < until) {
+  while (occupancy_.connections.load(std::memory_order_relaxed) > 0 && clock_.now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    left = calls_in_flight();
-  }
-  // What was answered must still leave: idle connections were closed, busy ones close after their answer.
-  std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  const std::int64_t left = calls_in_flight();
   recorder_->flush();
   for (auto& core : cores_) core->reactor.io.stop();
   for (auto& core : cores_)

@@ -16,6 +16,7 @@
 #include "gateway/listener.h"
 #include "observe/metrics.h"
 #include "upstream/pools.h"
+#include "world/hand_over.h"
 
 namespace portolan::gateway {
 
@@ -43,11 +44,14 @@ struct Explanation {
 class Gateway {
  public:
   /// Code::config_invalid (an address in use, a certificate that cannot be read), Code::disk, Code::corrupt
-  /// (trail). `tell` gets a line for the log when the trail breaks or is mended; on any thread.
+  /// (trail). `tell` gets a line for the log when the trail breaks or is mended; on any thread. Listening sockets
+  /// and the trail are taken over from `inherited` where it has them: each socket goes to a reactor, in turn, and a
+  /// reactor that gets none opens one beside them.
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
                                                       world::Disk& disk, std::uint64_t seed,
                                                       std::vector<domain::IssuedKey> issued,
-                                                      std::function<void(const std::string&)> tell);
+                                                      std::function<void(const std::string&)> tell,
+                                                      world::Inheritance& inherited);
   ~Gateway();
 
   std::uint16_t port() const { return port_; }
@@ -72,8 +76,16 @@ class Gateway {
   /// Standing of each Region that has an endpoint, as JSON: for the admin API.
   std::string regions_json() const;
 
-  /// Stops accepting, waits for calls in flight (at most deadlines.drain), then stops the reactors. True when none
-  /// was cut off. Call once.
+  /// Prepares for a successor, which may then start with sockets() and trail_lock(). Calls are served as before.
+  /// Code::disk, Code::unrecordable: then nothing has changed. See trail::Trail::hand_over.
+  base::Result<void> hand_over() { return recorder_->trail().hand_over(); }
+  /// The successor has failed.
+  void take_back() { recorder_->trail().take_back(); }
+  std::vector<int> sockets() const;  // before drain()
+  int trail_lock() const { return recorder_->trail().lock()->descriptor(); }
+
+  /// Stops accepting, ends connections as they become idle, waits for calls in flight (at most deadlines.drain),
+  /// then stops the reactors. True when none was cut off. Call once.
   bool drain();
 
  private:
@@ -89,6 +101,8 @@ class Gateway {
 
   explicit Gateway(const world::Clock& clock) : clock_(clock) {}
   void add_gauges();
+  base::Result<std::uint16_t> listen(Core& core, const std::string& address, std::uint16_t port,
+                                     Listener::Speaks speaks, std::vector<world::Descriptor>& inherited);
   std::vector<std::pair<std::string, double>> certificates_expire() const;
   std::int64_t calls_in_flight() const;
 

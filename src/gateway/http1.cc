@@ -41,9 +41,10 @@ base::Error Port::no_room_for_body() const {
 Http1Connection::Http1Connection(Port& port, world::Conduit& conduit)
     : port_(port), conduit_(conduit), peer_(conduit), body_share_(port.occupancy) {}
 
-void Http1Connection::drain() {
+/// A request of which a part has come has its own deadline.
+void Http1Connection::close_when_idle() {
   keep_alive_ = false;
-  if (idle_) conduit_.cancel();
+  if (idle_ && size_ == 0) conduit_.cancel();
 }
 
 Task<void> Http1Connection::run(std::string_view first) {

@@ -347,11 +347,22 @@ Http2Connection::~Http2Connection() {
   nghttp2_session_del(session_);
 }
 
+/// GOAWAY with the highest stream id: begin no more, what is on its way is served (RFC 9113 section 6.8).
 void Http2Connection::drain() {
-  draining_ = true;
+  if (failed_) return;
+  nghttp2_submit_shutdown_notice(session_);
+  flush_soon();
+}
+
+void Http2Connection::close_when_idle() {
+  closing_ = true;
   if (failed_) return;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
+  flush_soon();
+}
+
+void Http2Connection::flush_soon() {
   world::asio::co_spawn(port_.reactor.io, flush(), [self = shared_from_this()](std::exception_ptr) {});
 }
 
@@ -373,7 +384,7 @@ void Http2Connection::look() {
   base::Instant next = writing_ ? write_began_ + chunk : base::Instant::max();
   for (const auto& [id, stream] : streams_) next = std::min(next, stream->look(now));
   if (next != base::Instant::max()) look_at(next);
-  world::asio::co_spawn(port_.reactor.io, flush(), [self = shared_from_this()](std::exception_ptr) {});
+  flush_soon();
 }
 
 /// The peer sends what no client needs: told so, and closed (RFC 9113 section 10.5).
@@ -386,7 +397,7 @@ void Http2Connection::calm() {
 
 /// Not while a write is under way: the last stream's end may be in it.
 Task<void> Http2Connection::close_if_drained() {
-  if (!draining_ || failed_ || !streams_.empty() || writing_) co_return;
+  if (!closing_ || failed_ || !streams_.empty() || writing_) co_return;
   failed_ = true;
   co_await conduit_->shut_down();
   conduit_->close();
@@ -416,7 +427,7 @@ Task<void> Http2Connection::run(std::string_view first) {
     if (calmed_) break;
     if (uploads_ > 0) look_at(port_.reactor.clock.now() + port_.config().deadlines.head);
     if (failed_ || (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0)) break;
-    if (draining_ && streams_.empty()) break;
+    if (closing_ && streams_.empty()) break;
     // Any progress of the connection puts its deadline off; with calls in flight their own deadlines count.
     conduit_->give_up_at(port_.reactor.clock.now() +
                          (streams_.empty() ? port_.config().deadlines.idle

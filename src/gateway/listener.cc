@@ -67,9 +67,35 @@ Result<std::uint16_t> Listener::listen(const std::string& address, std::uint16_t
   if (error)
     return base::fail(Code::config_invalid,
                       "cannot listen on " + address + ":" + std::to_string(port) + ": " + error.message());
+  const std::uint16_t taken = acceptor->local_endpoint().port();
+  begin(std::move(acceptor), speaks);
+  return taken;
+}
+
+Result<void> Listener::adopt(world::Descriptor listening, Speaks speaks) {
+  auto acceptor = std::make_shared<Acceptor>(port_.reactor.io.get_executor());
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ErrorCode error;
+  if (::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    error = ErrorCode(errno, boost::system::system_category());
+  if (!error)
+    acceptor->assign(address.ss_family == AF_INET6 ? world::Tcp::v6() : world::Tcp::v4(), listening.get(), error);
+  if (error) return base::fail(Code::config_invalid, "an inherited socket cannot be used: " + error.message());
+  listening.release();
+  begin(std::move(acceptor), speaks);
+  return {};
+}
+
+std::vector<int> Listener::sockets() const {
+  std::vector<int> sockets;
+  for (const auto& acceptor : acceptors_) sockets.push_back(acceptor->native_handle());
+  return sockets;
+}
+
+void Listener::begin(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
   acceptors_.push_back(acceptor);
-  asio::co_spawn(port_.reactor.io, accept(acceptor, speaks), asio::detached);
-  return acceptor->local_endpoint().port();
+  asio::co_spawn(port_.reactor.io, accept(std::move(acceptor), speaks), asio::detached);
 }
 
 Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
@@ -77,8 +103,7 @@ Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
     world::Socket socket(port_.reactor.io.get_executor());
     ErrorCode error;
     co_await acceptor->async_accept(socket, world::into(error));
-    // A connection that was accepted in the moment of the drain is closed like the silent ones.
-    if (error == asio::error::operation_aborted || !acceptor->is_open()) break;
+    if (error == asio::error::operation_aborted || (error && !acceptor->is_open())) break;
     if (error) {
       co_await make_room(*acceptor);
       continue;
@@ -190,19 +215,30 @@ Task<void> Listener::serve_http1(std::shared_ptr<world::Conduit> conduit, std::s
 Task<void> Listener::serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first) {
   const auto connection = std::make_shared<Http2Connection>(port_, conduit);
   connections_.insert(connection.get());
+  if (port_.draining) connection->drain();
   co_await connection->run(first);
   connections_.erase(connection.get());
 }
 
 void Listener::drain() {
+  if (port_.draining) return;
   port_.draining = true;
   for (const auto& acceptor : acceptors_) {
+    // Given up rather than closed: of a socket that a successor has too, closing would leave the reactor its
+    // events.
     ErrorCode ignored;
-    acceptor->close(ignored);
+    const world::Descriptor listening(acceptor->release(ignored));
   }
   // Telling one may end it, which changes the set.
   const std::vector<Connection*> told(connections_.begin(), connections_.end());
   for (Connection* connection : told) connection->drain();
+  asio::co_spawn(port_.reactor.io, close_after_grace(), asio::detached);
+}
+
+Task<void> Listener::close_after_grace() {
+  co_await world::sleep_for(drain_grace, port_.reactor.clock);
+  const std::vector<Connection*> told(connections_.begin(), connections_.end());
+  for (Connection* connection : told) connection->close_when_idle();
   for (world::Conduit* conduit : silent_) conduit->close();
 }
 

@@ -21,8 +21,13 @@ class Listener {
   ~Listener();
 
   enum class Speaks : std::uint8_t { plain, tls };
-  /// Binds and listens. Port 0: any; the port that was taken is returned. Code::config_invalid.
+  /// Binds and listens. Port 0: any; the port that was taken is returned. Code::config_invalid. Before the reactor
+  /// runs.
   base::Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, Speaks speaks);
+  /// Accepts on a socket that listens already: a predecessor's. Before the reactor runs. Code::config_invalid.
+  base::Result<void> adopt(world::Descriptor listening, Speaks speaks);
+  /// The sockets that listen. Before drain().
+  std::vector<int> sockets() const;
   /// What the TLS port shows and asks for, from the next connection on. Before listen(… Speaks::tls), and at will
   /// on the reactor's thread.
   void use_tls(std::shared_ptr<const world::ServerTls> tls) { tls_ = std::move(tls); }
@@ -31,13 +36,15 @@ class Listener {
   /// with it the traffic. Port 0 is always free. Code::config_invalid.
   static base::Result<void> expect_free(const std::string& address, std::uint16_t port);
 
-  /// On the reactor's thread: stop accepting, let calls in flight end, close idle connections.
+  /// On the reactor's thread: stop accepting, let calls in flight end, close idle connections once they have had
+  /// drain_grace. The sockets live on if another process has them too, with what waits in them.
   void drain();
   std::size_t connections() const { return connections_.size(); }
 
  private:
   using Acceptor = world::asio::basic_socket_acceptor<world::Tcp, world::Executor>;
   using TlsPointer = std::shared_ptr<const world::ServerTls>;
+  void begin(std::shared_ptr<Acceptor> acceptor, Speaks speaks);
   world::Task<void> accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks);
   bool is_full(world::Socket& newest) const;
   world::Task<void> make_room(Acceptor& acceptor);
@@ -47,6 +54,7 @@ class Listener {
                                                std::string& first);
   world::Task<void> serve_http1(std::shared_ptr<world::Conduit> conduit, std::string_view first);
   world::Task<void> serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first);
+  world::Task<void> close_after_grace();
 
   Port port_;
   TlsPointer tls_;

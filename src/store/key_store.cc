@@ -216,7 +216,8 @@ Result<void> KeyStore::note_uses(const std::vector<std::pair<std::string, base::
   if (uses.empty()) return {};
   return database_.transaction([&]() -> Result<void> {
     for (const auto& [id, at] : uses) {
-      TRY(Statement row, database_.prepare("UPDATE keys SET last_use_us = ? WHERE id = ?"));
+      TRY(Statement row,
+          database_.prepare("UPDATE keys SET last_use_us = max(coalesce(last_use_us, 0), ?) WHERE id = ?"));
       TRY_VOID(row.number(to_us(at)).text(id).run());
     }
     return {};

@@ -21,22 +21,6 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view our_variables = "PORTOLAN_";
 
-/// What posix_spawn is told, freed at the end whatever happens.
-struct SpawnOrders {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  SpawnOrders() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-  }
-  ~SpawnOrders() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  SpawnOrders(const SpawnOrders&) = delete;
-  SpawnOrders& operator=(const SpawnOrders&) = delete;
-};
-
 std::vector<char*> handed_on_environment() {
   std::vector<char*> kept;
   for (char** variable = environ; *variable != nullptr; ++variable)
@@ -106,14 +90,22 @@ Result<void> wait_for(pid_t child, const ProgramLimits& limits, steady_clock::ti
   }
 }
 
-Result<void> judge(int status) {
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  if (WIFEXITED(status))
-    return base::fail(Code::disk, fmt::format("it ended with exit code {}", WEXITSTATUS(status)));
-  return base::fail(Code::disk, fmt::format("signal {} ended it", WTERMSIG(status)));
+}  // namespace
+
+SpawnOrders::SpawnOrders() {
+  posix_spawn_file_actions_init(&files);
+  posix_spawnattr_init(&attributes);
 }
 
-}  // namespace
+SpawnOrders::~SpawnOrders() {
+  posix_spawn_file_actions_destroy(&files);
+  posix_spawnattr_destroy(&attributes);
+}
+
+std::string ending(int status) {
+  if (WIFEXITED(status)) return fmt::format("it ended with exit code {}", WEXITSTATUS(status));
+  return fmt::format("signal {} ended it", WTERMSIG(status));
+}
 
 Result<base::Secret> output_of(const std::vector<std::string>& words, ProgramLimits limits) {
   const auto until = steady_clock::now() + limits.within;
@@ -136,7 +128,7 @@ Result<base::Secret> output_of(const std::vector<std::string>& words, ProgramLim
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (said) said = judge(status);
+  if (said && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) said = base::fail(Code::disk, ending(status));
   base::Secret secret = base::Secret::taken_from(text);
   if (!said) return std::unexpected(std::move(said).error());
   return secret;

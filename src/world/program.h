@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <spawn.h>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,18 @@ struct ProgramLimits {
 /// too much, its whole process group is killed. Code::disk when it cannot be started, says too much, takes too long
 /// or ends with another exit code than 0; the message never holds its output.
 base::Result<base::Secret> output_of(const std::vector<std::string>& words, ProgramLimits limits = {});
+
+/// What posix_spawn is told, freed at the end whatever happens.
+struct SpawnOrders {
+  SpawnOrders();
+  ~SpawnOrders();
+  SpawnOrders(const SpawnOrders&) = delete;
+  SpawnOrders& operator=(const SpawnOrders&) = delete;
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+};
+
+/// How a process ended, from what waitpid gave: "it ended with exit code 2", "signal 9 ended it".
+std::string ending(int status);
 
 }  // namespace portolan::world
