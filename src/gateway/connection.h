@@ -35,7 +35,6 @@ struct Port {
   std::int64_t date_s_ = -1;
 };
 
-/// What a drained connection is given to send what was on its way, or to take its leave, before it is closed.
 /// Longer than a round trip; not longer than a second, within which a key that is revoked has to be refused
 /// everywhere.
 inline constexpr base::Duration drain_grace = base::seconds{1};
@@ -49,10 +48,9 @@ inline base::Duration transfer_time(std::uint64_t bytes) {
 class Connection {
  public:
   virtual ~Connection() = default;
-  /// Says to the caller that this connection is about to end, and goes on serving what comes: it may be on its way.
+  /// Ends once what is in hand is finished. A caller who was not told that this connection ends, and may be sending
+  /// the next request, has drain_grace to do so: it is served, and told with the answer.
   virtual void drain() = 0;
-  /// After some time: finishes what is in hand, begins nothing new, closes when idle.
-  virtual void close_when_idle() = 0;
 };
 
 /// Peer and TLS as text, kept for the connection's calls: who calls, and what their records say.

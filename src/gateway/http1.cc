@@ -41,10 +41,9 @@ base::Error Port::no_room_for_body() const {
 Http1Connection::Http1Connection(Port& port, world::Conduit& conduit)
     : port_(port), conduit_(conduit), peer_(conduit), body_share_(port.occupancy) {}
 
-/// A request of which a part has come has its own deadline.
-void Http1Connection::close_when_idle() {
-  keep_alive_ = false;
-  if (idle_ && size_ == 0) conduit_.cancel();
+/// A request of which a part has come has its own deadline, and write_head says the rest.
+void Http1Connection::drain() {
+  if (idle_ && size_ == 0) conduit_.give_up_at(port_.reactor.clock.now() + drain_grace);
 }
 
 Task<void> Http1Connection::run(std::string_view first) {
@@ -60,7 +59,7 @@ Task<void> Http1Connection::run(std::string_view first) {
     if (got == Got::request) got = co_await read_body();
     if (got == Got::closed) break;
     idle_ = false;
-    if (got == Got::refused || !head_.keep_alive || port_.draining) keep_alive_ = false;
+    if (got == Got::refused || !head_.keep_alive) keep_alive_ = false;
     port_.counters.bytes_in.fetch_add(consumed_, std::memory_order_relaxed);
     looked_at_ = port_.reactor.clock.now();
 
@@ -161,7 +160,8 @@ Task<Http1Connection::Got> Http1Connection::read_head() {
       reserve(std::min(capacity_ * 2, head_bytes_max + 1) + wire::body_padding);
     const base::Instant now = port_.reactor.clock.now();
     if (size_ > 0 && by == base::Instant{}) by = now + config.deadlines.head;
-    const Got more = co_await read_more(size_ == 0 ? now + config.deadlines.idle : by);
+    const base::Duration idle_max = port_.draining ? drain_grace : config.deadlines.idle;
+    const Got more = co_await read_more(size_ == 0 ? now + idle_max : by);
     if (more != Got::request) {
       consumed_ = size_;
       co_return more;
@@ -286,7 +286,7 @@ void Http1Connection::look() {
 }
 
 void Http1Connection::write_head(const ReplyHead& head, bool streamed, std::size_t content_length) {
-  if (head.close) keep_alive_ = false;
+  if (head.close || port_.draining) keep_alive_ = false;
   chunked_reply_ = streamed && head_.minor_version == 1;
   if (streamed && !chunked_reply_) keep_alive_ = false;
   out_.clear();

@@ -15,8 +15,7 @@ class Http1Connection final : public Connection, public ReplySink {
 
   /// Serves until the connection ends. `first` are bytes that were read already.
   world::Task<void> run(std::string_view first);
-  void drain() override { keep_alive_ = false; }
-  void close_when_idle() override;
+  void drain() override;
 
   world::Task<bool> send(const ReplyHead& head, std::string_view body) override;
   world::Task<bool> begin(const ReplyHead& head, std::string_view piece) override;

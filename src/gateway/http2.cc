@@ -351,15 +351,17 @@ Http2Connection::~Http2Connection() {
 void Http2Connection::drain() {
   if (failed_) return;
   nghttp2_submit_shutdown_notice(session_);
+  last_goaway_at_ = port_.reactor.clock.now() + drain_grace;
+  look_at(last_goaway_at_);
   flush_soon();
 }
 
-void Http2Connection::close_when_idle() {
+/// GOAWAY with the last stream that was taken: none that comes later is served.
+void Http2Connection::take_no_more() {
   closing_ = true;
-  if (failed_) return;
+  last_goaway_at_ = base::Instant::max();
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
-  flush_soon();
 }
 
 void Http2Connection::flush_soon() {
@@ -381,7 +383,8 @@ void Http2Connection::look() {
     fail();
     return;
   }
-  base::Instant next = writing_ ? write_began_ + chunk : base::Instant::max();
+  if (now >= last_goaway_at_) take_no_more();
+  base::Instant next = std::min(last_goaway_at_, writing_ ? write_began_ + chunk : base::Instant::max());
   for (const auto& [id, stream] : streams_) next = std::min(next, stream->look(now));
   if (next != base::Instant::max()) look_at(next);
   flush_soon();

@@ -32,7 +32,6 @@ class Http2Connection final : public Connection, public std::enable_shared_from_
   /// Serves until the connection ends and its last stream's call is over. `first` are bytes that were read already.
   world::Task<void> run(std::string_view first);
   void drain() override;
-  void close_when_idle() override;
 
  private:
   class Stream;
@@ -55,6 +54,7 @@ class Http2Connection final : public Connection, public std::enable_shared_from_
   void look_at(base::Instant at);
   void look();
   void flush_soon();
+  void take_no_more();
   void calm();
   void fail();
   world::Task<void> close_if_drained();
@@ -73,7 +73,8 @@ class Http2Connection final : public Connection, public std::enable_shared_from_
   base::Instant look_at_ = base::Instant::max();
   Lookout lookout_{*this};
   bool failed_ = false;
-  bool closing_ = false;  // when the last stream is over
+  base::Instant last_goaway_at_ = base::Instant::max();  // max: it does not drain
+  bool closing_ = false;                                 // when the last stream is over
   bool calmed_ = false;
 };
 

@@ -191,6 +191,7 @@ Task<Result<bool>> Listener::speaks_http2(world::Conduit& conduit, TlsPointer tl
     }
   }
   while (first.size() < http2_preface.size()) {
+    if (port_.draining) silence_max = std::min(silence_max, drain_grace);
     conduit.give_up_at(port_.reactor.clock.now() +
                        (first.empty() ? silence_max : std::min(silence_max, deadlines.head)));
     std::array<char, 4096> buffer;
@@ -232,14 +233,8 @@ void Listener::drain() {
   // Telling one may end it, which changes the set.
   const std::vector<Connection*> told(connections_.begin(), connections_.end());
   for (Connection* connection : told) connection->drain();
-  asio::co_spawn(port_.reactor.io, close_after_grace(), asio::detached);
-}
-
-Task<void> Listener::close_after_grace() {
-  co_await world::sleep_for(drain_grace, port_.reactor.clock);
-  const std::vector<Connection*> told(connections_.begin(), connections_.end());
-  for (Connection* connection : told) connection->close_when_idle();
-  for (world::Conduit* conduit : silent_) conduit->close();
+  const base::Instant by = port_.reactor.clock.now() + drain_grace;
+  for (world::Conduit* conduit : silent_) conduit->give_up_at(by);
 }
 
 }  // namespace portolan::gateway

@@ -36,8 +36,8 @@ class Listener {
   /// with it the traffic. Port 0 is always free. Code::config_invalid.
   static base::Result<void> expect_free(const std::string& address, std::uint16_t port);
 
-  /// On the reactor's thread: stop accepting, let calls in flight end, close idle connections once they have had
-  /// drain_grace. The sockets live on if another process has them too, with what waits in them.
+  /// On the reactor's thread: stop accepting, drain every connection. The sockets live on if another process has
+  /// them too, with what waits in them.
   void drain();
   std::size_t connections() const { return connections_.size(); }
 
@@ -54,7 +54,6 @@ class Listener {
                                                std::string& first);
   world::Task<void> serve_http1(std::shared_ptr<world::Conduit> conduit, std::string_view first);
   world::Task<void> serve_http2(std::shared_ptr<world::Conduit> conduit, std::string_view first);
-  world::Task<void> close_after_grace();
 
   Port port_;
   TlsPointer tls_;
