@@ -318,6 +318,46 @@ TEST(Http1, DrainClosesIdleConnectionsAndFinishesBusyOnes) {
   EXPECT_TRUE(gateway.empties());
 }
 
+TEST(Http1, WhileItDrainsAKeptConnectionIsServedOnceMoreAndToldThatItEnds) {
+  ListeningGateway gateway;
+  gateway.regions.script("us-east-1", {replies(200, hello)});
+  const std::uint16_t port = gateway.start();
+  Caller kept(port);
+  kept.send(converse());
+  EXPECT_THAT(kept.until(hello), Not(HasSubstr("connection: close")));
+  Caller silent(port);
+  Caller begun(port);
+  begun.send("POST ");
+  while (gateway.connections() < 2) std::this_thread::yield();
+  gateway.drain();
+  for (Caller* caller : {&kept, &silent}) {
+    caller->send(converse());
+    EXPECT_THAT(caller->until_closed(),
+                AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("connection: close"), HasSubstr(hello)));
+  }
+  // Part of a request has come: the rest may take longer than the grace.
+  std::this_thread::sleep_for(std::chrono::milliseconds{1200});
+  begun.send(converse().substr(5));
+  EXPECT_THAT(begun.until_closed(), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(gateway.empties());
+}
+
+TEST(Http1, AStreamThatBeganBeforeTheDrainIsFollowedByOneMoreRequest) {
+  ListeningGateway gateway;
+  Act slow = slowly(std::chrono::milliseconds{40}, streams(a_whole_stream()));
+  gateway.regions.script("us-east-1", {slow, replies(200, hello)});
+  const std::uint16_t port = gateway.start();
+  Caller caller(port);
+  caller.send(converse_stream());
+  EXPECT_THAT(caller.until("\r\n\r\n"), Not(HasSubstr("connection: close"))) << "it could not be told";
+  gateway.drain();
+  caller.until("\r\n0\r\n\r\n");
+  caller.send(converse());
+  EXPECT_THAT(caller.until_closed(),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("connection: close"), HasSubstr(hello)));
+  EXPECT_TRUE(gateway.empties());
+}
+
 TEST(Http1, BeyondTheConnectionsAllowedTheAnswerIs503) {
   Hello gateway("limits: {connections_max: 1}");
   Caller first(gateway.port);

@@ -50,7 +50,7 @@ class Writer {
   std::unique_ptr<Trail> trail_;
 };
 
-class HandOver : public ::testing::Test {
+class TrailHandOver : public ::testing::Test {
  protected:
   std::vector<std::string> records() {
     std::vector<std::string> found;
@@ -76,7 +76,7 @@ class HandOver : public ::testing::Test {
 
 using Names = std::vector<std::string>;
 
-TEST_F(HandOver, BothWriteAndEachRecordIsFoundOnce) {
+TEST_F(TrailHandOver, BothWriteAndEachRecordIsFoundOnce) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   ASSERT_TRUE(before->hand_over());
@@ -95,7 +95,7 @@ TEST_F(HandOver, BothWriteAndEachRecordIsFoundOnce) {
   EXPECT_EQ(Writer(disk_)->recovery().records, 4u);
 }
 
-TEST_F(HandOver, NoThirdProcessComesBetween) {
+TEST_F(TrailHandOver, NoThirdProcessComesBetween) {
   Writer before(disk_);
   ASSERT_TRUE(before->hand_over());
   Writer after(disk_, before->lock());
@@ -105,7 +105,7 @@ TEST_F(HandOver, NoThirdProcessComesBetween) {
   EXPECT_EQ(third.error().code, base::Code::disk);
 }
 
-TEST_F(HandOver, ThePredecessorBeginsNoSegmentAnyMore) {
+TEST_F(TrailHandOver, ThePredecessorBeginsNoSegmentAnyMore) {
   Writer before(disk_);
   ASSERT_TRUE(before->hand_over());
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(before.write("before" + std::to_string(i)));
@@ -119,7 +119,7 @@ TEST_F(HandOver, ThePredecessorBeginsNoSegmentAnyMore) {
   EXPECT_EQ(records().size(), 60u);
 }
 
-TEST_F(HandOver, AFailedSyncLeavesThePredecessorBrokenAndTheSuccessorAlone) {
+TEST_F(TrailHandOver, AFailedSyncLeavesThePredecessorBrokenAndTheSuccessorAlone) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   ASSERT_TRUE(before->hand_over());
@@ -138,7 +138,7 @@ TEST_F(HandOver, AFailedSyncLeavesThePredecessorBrokenAndTheSuccessorAlone) {
   EXPECT_EQ(again->recovery().records, 2u);
 }
 
-TEST_F(HandOver, AMarkedSegmentMayBeTornAndAnotherMayNot) {
+TEST_F(TrailHandOver, AMarkedSegmentMayBeTornAndAnotherMayNot) {
   {
     Writer before(disk_);
     ASSERT_TRUE(before.write("a"));
@@ -163,7 +163,7 @@ TEST_F(HandOver, AMarkedSegmentMayBeTornAndAnotherMayNot) {
   EXPECT_FALSE(Trail::open({.directory = directory, .writer_thread = false}, disk_, [](auto) {}));
 }
 
-TEST_F(HandOver, AfterASuccessorThatFailedThePredecessorGoesOn) {
+TEST_F(TrailHandOver, AfterASuccessorThatFailedThePredecessorGoesOn) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   ASSERT_TRUE(before->hand_over());
@@ -183,7 +183,7 @@ TEST_F(HandOver, AfterASuccessorThatFailedThePredecessorGoesOn) {
   EXPECT_EQ(Writer(disk_)->recovery().records, 22u);
 }
 
-TEST_F(HandOver, ASecondTryComesBehindWhatTheFailedOneBegan) {
+TEST_F(TrailHandOver, ASecondTryComesBehindWhatTheFailedOneBegan) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   ASSERT_TRUE(before->hand_over());
@@ -203,7 +203,7 @@ TEST_F(HandOver, ASecondTryComesBehindWhatTheFailedOneBegan) {
   EXPECT_EQ(records(), (Names{"a", "b", "c", "d"}));
 }
 
-TEST_F(HandOver, WhatAKilledPredecessorLeftIsClosedBeforeTheNextHandOver) {
+TEST_F(TrailHandOver, WhatAKilledPredecessorLeftIsClosedBeforeTheNextHandOver) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   ASSERT_TRUE(before->hand_over());
@@ -223,7 +223,7 @@ TEST_F(HandOver, WhatAKilledPredecessorLeftIsClosedBeforeTheNextHandOver) {
   EXPECT_TRUE(sound());
 }
 
-TEST_F(HandOver, ABrokenTrailIsNotHandedOver) {
+TEST_F(TrailHandOver, ABrokenTrailIsNotHandedOver) {
   Writer before(disk_);
   ASSERT_TRUE(before.write("a"));
   disk_.set_faults({.bytes_max = 1});
@@ -237,7 +237,7 @@ TEST_F(HandOver, ABrokenTrailIsNotHandedOver) {
   EXPECT_TRUE(before->hand_over());
 }
 
-TEST_F(HandOver, AMarkThatCannotBeWrittenChangesNothing) {
+TEST_F(TrailHandOver, AMarkThatCannotBeWrittenChangesNothing) {
   Writer before(disk_);
   disk_.set_faults({.read_only = true});
   EXPECT_FALSE(before->hand_over());
