@@ -3,6 +3,7 @@
 #include "control/admin_server.h"
 
 #include <arpa/inet.h>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -163,6 +164,30 @@ TEST_F(AdminPort, AnEndInTheMiddleOfARequestEndsTheConnectionAndNothingElse) {
   ::shutdown(socket, SHUT_WR);
   EXPECT_EQ(read_to_the_end(socket), "");
   EXPECT_THAT(ask("GET /healthz", "host: localhost\r\n"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(AdminPort, ASuccessorAnswersOnTheSameSocketAndOldConnectionsEndWithTheirNextAnswer) {
+  const auto ask = [](int socket) {
+    const std::string request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    ::send(socket, request.data(), request.size(), MSG_NOSIGNAL);
+  };
+  const int kept = connect();
+  ask(kept);
+  std::array<char, 1024> answer{};
+  ASSERT_GT(::recv(kept, answer.data(), answer.size(), 0), 0);
+  AdminServer successor;
+  successor.route("GET", "/healthz", [](const AdminRequest&) { return AdminReply{.body = "successor"}; }, true);
+  ASSERT_TRUE(successor.start({.key = key, .host_names = {}}, world::Descriptor{::dup(server.socket())}));
+  EXPECT_EQ(successor.port(), server.port());
+  server.give_up();
+  ask(kept);
+  EXPECT_NE(read_to_the_end(kept).find("onnection: close"), std::string::npos);
+  for (int i = 0; i < 5; ++i) {
+    const int fresh = connect();
+    const std::string request = "GET /healthz HTTP/1.0\r\nhost: localhost\r\n\r\n";
+    ::send(fresh, request.data(), request.size(), MSG_NOSIGNAL);
+    EXPECT_NE(read_to_the_end(fresh).find("successor"), std::string::npos);
+  }
 }
 
 TEST_F(AdminPort, APortThatIsTakenIsAConfigurationError) {

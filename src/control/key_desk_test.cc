@@ -246,6 +246,27 @@ TEST_F(Desk, KeepsKeysAndTheirUsesOverARestart) {
   EXPECT_FALSE(desk->keys()[1].last_use->at());
 }
 
+TEST_F(Desk, ChangesNothingWhileASuccessorReadsTheStore) {
+  const std::string id = create_alice()["id"];
+  desk->hold();
+  EXPECT_EQ(desk->create(R"({"kind":"api-key","tenant":"research","name":"bob"})").status, 503);
+  EXPECT_EQ(desk->rotate(id, "{}").status, 503);
+  EXPECT_EQ(desk->revoke(id).status, 503);
+  EXPECT_EQ(read(desk->list())["keys"].size(), 1u);
+  EXPECT_EQ(read(desk->list())["keys"][0]["state"], "active");
+  desk->go_on();
+  EXPECT_EQ(read(desk->revoke(id))["state"], "revoked");
+}
+
+TEST_F(Desk, ALaterUseIsNotForgottenForAnEarlierOneThatIsWrittenLast) {
+  create_alice();
+  auto store = store::KeyStore::open(directory + "/keys.db", sealed_with('k'), noon);
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->note_uses({{desk->keys()[0].id, noon + std::chrono::hours{2}}}));
+  ASSERT_TRUE((*store)->note_uses({{desk->keys()[0].id, noon + std::chrono::hours{1}}}));
+  EXPECT_EQ((*store)->keys().value()[0].last_use->at(), noon + std::chrono::hours{2});
+}
+
 TEST_F(Desk, SealsAnewUnderAnotherMasterKeyAndSaysSo) {
   create_alice();
   EXPECT_FALSE(desk->use(sealed_with('n')));
