@@ -260,7 +260,7 @@ TEST_F(Desk, ChangesNothingWhileASuccessorReadsTheStore) {
 
 TEST_F(Desk, ALaterUseIsNotForgottenForAnEarlierOneThatIsWrittenLast) {
   create_alice();
-  auto store = store::KeyStore::open(directory + "/keys.db", sealed_with('k'), noon);
+  auto store = store::KeyStore::open(directory + "/keys.db", sealed_with('k'));
   ASSERT_TRUE(store) << store.error().message;
   ASSERT_TRUE((*store)->note_uses({{desk->keys()[0].id, noon + std::chrono::hours{2}}}));
   ASSERT_TRUE((*store)->note_uses({{desk->keys()[0].id, noon + std::chrono::hours{1}}}));
