@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where operators ask for keys: created, listed, rotated, revoked over the admin port (`portolan key`).
 //
-// Owns the key store and a copy of what is in it. A change is first durable in the store, then made to the copy and put
-// in force in the gateway (`publish`), then told: to the log, to the store's history, and to whoever asked. Secrets
-// appear in one place only, the answer to the request that made them. Uses are noted in memory on the path of calls; once a minute, and
-// at the end, they are written down, so a crash forgets at most the last minute.
+// Owns the key store and a copy of what is in it. A change is first durable in the store, then made to the copy and
+// put in force in the gateway (`publish`), then told: to the log, to the store's history, and to whoever asked.
+// Secrets appear in one place only, the answer to the request that made them. Uses are noted in memory on the path
+// of calls; once a minute, and at the end, they are written down, so a crash forgets at most the last minute.
 #pragma once
 
 #include <condition_variable>

@@ -91,8 +91,8 @@ class Database {
   std::unique_ptr<sqlite3, Close> database_;
 };
 
-/// All bytes of the SQLite file at `path` as of one moment, whatever another process is changing in it meanwhile; what
-/// a crash left half done is rolled back first. For backups. Code::disk, Code::corrupt.
+/// All bytes of the SQLite file at `path` as of one moment, whatever another process is changing in it meanwhile;
+/// what a crash left half done is rolled back first. For backups. Code::disk, Code::corrupt.
 base::Result<std::string> content_of(const std::string& path);
 
 }  // namespace portolan::store

@@ -31,9 +31,9 @@ inline constexpr std::size_t keys_max = 100'000;
 
 class KeyStore {
  public:
-  /// Opens or makes the file. One that was sealed under `master_keys.previous` stays so until use() is called, which
-  /// has to come before any key is added. Code::config_invalid when it was sealed under neither, or by a newer version;
-  /// Code::corrupt; Code::disk.
+  /// Opens or makes the file. One that was sealed under `master_keys.previous` stays so until use() is called,
+  /// which has to come before any key is added. Code::config_invalid when it was sealed under neither, or by a
+  /// newer version; Code::corrupt; Code::disk.
   static base::Result<std::unique_ptr<KeyStore>> open(const std::string& path, MasterKeys master_keys);
 
   /// Every key, oldest first, opened. Code::corrupt names the key whose secret does not open.
