@@ -10,10 +10,16 @@ import { Portolan, globalProfile, lines, run, sleep, usProfile } from "./portola
 import { serveBefore } from "./serving.mjs";
 import { converse } from "./stream_client.mjs";
 
-/** Whether a process works. One that nobody has reaped has ended all the same. */
+/** Whether a process has not ended. One that nobody has reaped has, all the same. */
 async function lives(pid) {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return stat !== "" && !/\) [ZX] /.test(stat);
+}
+
+/** Whether it is a gateway with that configuration, and no other process that got its number since. */
+async function serves(pid, file) {
+  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return words.split("\0").includes(file);
 }
 
 /** A gateway that is replaced by its successors: whichever process serves, under one log. */
@@ -70,7 +76,7 @@ export class Rolling {
   }
 
   async kill() {
-    for (const pid of this.pids) if (await lives(pid)) process.kill(pid, "SIGKILL");
+    for (const pid of this.pids) if (await serves(pid, this.file)) process.kill(pid, "SIGKILL");
   }
 
   /** Call id → how many records it has, read from the files. */
