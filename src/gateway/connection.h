@@ -39,6 +39,10 @@ struct Port {
 /// everywhere.
 inline constexpr base::Duration drain_grace = base::seconds{1};
 
+/// How long what a caller still sends is read and dropped, so that no reset keeps it from reading why it was
+/// refused.
+inline constexpr base::Duration linger_max = base::seconds{2};
+
 /// What a body of that size is granted beyond a deadline, either way: a second for each 64 KiB.
 inline base::Duration transfer_time(std::uint64_t bytes) {
   return base::seconds{bytes / (64 * 1024)};

@@ -15,7 +15,6 @@ constexpr std::size_t first_capacity = 8 * 1024;      // most requests fit; grow
 constexpr std::size_t kept_capacity_max = 64 * 1024;  // a larger buffer is given back after its request
 constexpr std::size_t believed_bytes = 64 * 1024;     // of a length that is announced: more room when it has come
 constexpr unsigned empty_lines_max = 4;               // before a request
-constexpr base::Duration linger_max = base::seconds{2};
 // A look at the socket is a system call. A peer that was heard of a moment ago is taken to be there still.
 constexpr base::Duration look_pause = base::milliseconds{10};
 constexpr base::Duration look_every = base::milliseconds{250};  // while a call waits on a Region

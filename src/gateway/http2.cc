@@ -18,7 +18,6 @@ constexpr std::int32_t window_bytes = 1 << 20;        // for each stream's uploa
 constexpr std::size_t output_bytes_max = 256 * 1024;  // what a slow reader may leave with us before its call waits
 constexpr std::size_t write_bytes = 64 * 1024;        // gathered for one write
 constexpr std::size_t read_bytes = 16 * 1024;
-constexpr base::Duration linger_max = base::milliseconds{500};
 
 }  // namespace
 
