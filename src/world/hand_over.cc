@@ -89,7 +89,8 @@ Result<CommandLine> own_command_line() {
   std::ifstream words("/proc/self/cmdline", std::ios::binary);
   for (std::string word; std::getline(words, word, '\0');) command.words.push_back(word);
   // As it was named to the kernel: a link that an upgrade sets anew is followed anew.
-  const char* named = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  // The kernel hands the address of the name over as a number.
+  const char* named = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
   std::error_code error;
   const std::filesystem::path program = std::filesystem::absolute(named == nullptr ? "" : named, error);
   if (error || command.words.empty() || !std::filesystem::equivalent(program, "/proc/self/exe", error))
