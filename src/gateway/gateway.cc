@@ -152,20 +152,19 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
   auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_);
-  signing_keys_.clear();
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
     tls_ = tls;
     destinations_ = destinations;
   }
-  for (auto& core : cores_) {
-    asio::post(core->reactor.io, [core = core.get(), after, destinations, tls] {
-      core->pools.set_destinations(*destinations);
-      core->listener->use_tls(tls);
-      core->journey->use(after);
-    });
-  }
+  // A reactor that is slow to take it keeps what it has until then.
+  (void)on_each_reactor([after, destinations, tls](Core& core) {
+    core.pools.set_destinations(*destinations);
+    core.listener->use_tls(tls);
+    core.journey->use(after);
+  });
+  signing_keys_.clear();  // only now: no call can bring those of before back
   return need_restart;
 }
 
@@ -177,22 +176,28 @@ Result<void> Gateway::use_keys(std::vector<domain::IssuedKey> issued) {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
   }
+  const bool in_force = on_each_reactor([after](Core& core) { core.journey->use(after); });
+  signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
+  if (in_force) return {};
+  return base::fail(base::Code::internal,
+                    "a reactor has not taken the changed keys within 1 s; they are in force once it has");
+}
+
+/// Waits for all, at most a second. True when all have done it.
+bool Gateway::on_each_reactor(const std::function<void(Core&)>& change) {
   const auto taken = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(cores_.size()));
   for (auto& core : cores_) {
-    asio::post(core->reactor.io, [core = core.get(), after, taken] {
-      core->journey->use(after);
+    asio::post(core->reactor.io, [core = core.get(), change, taken] {
+      change(*core);
       taken->count_down();
     });
   }
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{1};
   while (!taken->try_wait()) {
-    if (std::chrono::steady_clock::now() >= until)
-      return base::fail(base::Code::internal,
-                        "a reactor has not taken the changed keys within 1 s; they are in force once it has");
+    if (std::chrono::steady_clock::now() >= until) return false;
     std::this_thread::sleep_for(std::chrono::microseconds{200});
   }
-  signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
-  return {};
+  return true;
 }
 
 std::int64_t Gateway::calls_in_flight() const {

@@ -101,6 +101,7 @@ class Gateway {
 
   explicit Gateway(const world::Clock& clock) : clock_(clock) {}
   void add_gauges();
+  bool on_each_reactor(const std::function<void(Core&)>& change);
   base::Result<std::uint16_t> listen(Core& core, const std::string& address, std::uint16_t port,
                                      Listener::Speaks speaks, std::vector<world::Descriptor>& inherited);
   std::vector<std::pair<std::string, double>> certificates_expire() const;

@@ -14,7 +14,7 @@ using domain::Stage;
 namespace {
 
 /// The part of stop 5 that cannot wait for its turn: a gateway that is itself the bottleneck refuses as soon as it
-/// knows whose call it is, before it reads the body.
+/// knows whose call it is, before it parses the body.
 Result<void> shed(Call& call, const Bench& bench) {
   if (bench.shedder == nullptr || bench.shedder->level() <= 0) return {};
   const domain::CallClass call_class = call.snapshot->call_classes[call.identity.principal->tenant_index];

@@ -7,19 +7,18 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "world/openssl.h"
+
 namespace portolan::sim {
 namespace {
 
 using base::Code;
 using base::Result;
 
-template <auto release>
-struct Free {
-  void operator()(auto* object) const { release(object); }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using world::openssl::Bio;
+using world::openssl::Certificate;
+using world::openssl::Free;
+using world::openssl::PrivateKey;
 using Extension = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
 
 std::string text_of(const Bio& bio) {

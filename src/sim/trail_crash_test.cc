@@ -3,7 +3,6 @@
 // was not appended; and it says what it dropped.
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include "base/random.h"
 #include "sim/crash_disk.h"
+#include "sim/test_crash_points.h"
 #include "trail/lookup.h"
 #include "trail/trail.h"
 
@@ -18,11 +18,6 @@ namespace portolan::sim {
 namespace {
 
 constexpr char directory[] = "data/trail";
-// ./dev sim asks for more.
-const std::uint64_t crash_points = [] {
-  const char* wanted = std::getenv("PORTOLAN_CRASH_POINTS");
-  return wanted == nullptr ? 1000 : std::strtoull(wanted, nullptr, 10);
-}();
 
 std::vector<std::string> records_in(world::Disk& disk) {
   std::vector<std::string> records;

@@ -3,13 +3,13 @@
 // what any of them reported durable is found by readers at every moment, and after every crash, once; the trail
 // opens.
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
 
 #include "base/random.h"
 #include "sim/crash_disk.h"
+#include "sim/test_crash_points.h"
 #include "trail/lookup.h"
 #include "trail/trail.h"
 
@@ -17,10 +17,6 @@ namespace portolan::sim {
 namespace {
 
 constexpr char directory[] = "data/trail";
-const std::uint64_t crash_points = [] {
-  const char* wanted = std::getenv("PORTOLAN_CRASH_POINTS");
-  return wanted == nullptr ? 1000 : std::strtoull(wanted, nullptr, 10);
-}();
 
 /// One process's way to a disk that outlives it: nothing gets through once it was killed.
 class Process final : public world::Disk {

@@ -11,6 +11,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "world/openssl.h"
+
 namespace portolan::world {
 namespace {
 
@@ -23,13 +25,10 @@ constexpr unsigned char alpn_offered[] = "\x02h2\x08http/1.1";
 constexpr std::streamsize file_bytes_max = 1 << 20;
 constexpr std::chrono::days warned_before{30};
 
-template <auto release>
-struct Free {
-  void operator()(auto* object) const { release(object); }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::Free;
+using openssl::PrivateKey;
 using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
 
 std::unexpected<base::Error> invalid(std::string message) {
