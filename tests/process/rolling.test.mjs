@@ -6,6 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { run, sleep, usProfile } from "./portolan.mjs";
 import { Rolling, rollUnderLoad, sandboxFor } from "./rolling.mjs";
+import { freePort } from "./serving.mjs";
 import { converse } from "./stream_client.mjs";
 
 test("4 rolling restarts under 200 calls a second: no call fails, none is unrecorded", (t) => rollUnderLoad(t, { handOvers: 4, rate: 200, seconds: 10 }));
@@ -48,8 +49,9 @@ test("the configuration that the successor reads is in force: ports, reactors", 
     assert.deepEqual(calls.filter((call) => !call.complete), [], `${reactors} reactors`);
   }
   // Another port: the old one is given up with the predecessor.
-  const other = { ...gateway, gateway: `http://127.0.0.1:${Number(new URL(gateway.gateway).port) + 1}` };
-  await writeFile(gateway.file, gateway.text.replace(/^listen: .*$/m, `listen: {address: 127.0.0.1, port: ${new URL(other.gateway).port}}`));
+  const port = await freePort();
+  const other = { ...gateway, gateway: `http://127.0.0.1:${port}` };
+  await writeFile(gateway.file, gateway.text.replace(/^listen: .*$/m, `listen: {address: 127.0.0.1, port: ${port}}`));
   await gateway.ends(await gateway.replace());
   assert.ok((await converse(other, { modelId: usProfile, text: "#tokens=1" })).complete);
   assert.equal((await converse(gateway, { modelId: usProfile, text: "#tokens=1" })).error, "ECONNREFUSED");

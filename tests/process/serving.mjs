@@ -6,7 +6,10 @@ import net from "node:net";
 import path from "node:path";
 import { Running } from "./portolan.mjs";
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago. Its neighbour may not be: the kernel gives odd ports to those that bind, even ones
+ * to connections.
+ */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
