@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// An AWS JSON policy document as a value: parsed once, with the place of every statement, and never changed.
+//
+// The grammar is that of the IAM User Guide, "Grammar of the IAM JSON policy language". A document is parsed as one
+// of the kinds of policy, because they differ: only resource-based ones, RCPs and listener policies have a
+// Principal, and each kind has its own size limit. What AWS would refuse to store is an Error with the line and the
+// column; what AWS would store but never match as meant (an unknown condition key or action) is a Notice.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "iam/condition.h"
+#include "iam/pattern.h"
+#include "iam/place.h"
+
+namespace portolan::iam {
+
+/// Which part a policy plays in an evaluation.
+enum class PolicyKind : std::uint8_t {
+  identity,             // attached to a user, group or role
+  permission_boundary,  // the most that identity policies can grant
+  session,              // passed with a session: narrows it
+  resource,             // attached to the resource that is called
+  service_control,      // SCP: organisation guardrail on principals
+  resource_control,     // RCP: organisation guardrail on resources
+  listener,             // as a VPC endpoint policy: what may pass this listener
+};
+inline constexpr std::size_t policy_kind_count = 7;
+/// As in AccessDenied messages and our JSON: "identity-based policy", "service control policy" …
+std::string_view name(PolicyKind kind);
+/// As a word of the command line and of `by.kind`: "identity", "scp", "rcp", "boundary" …
+std::string_view word(PolicyKind kind);
+
+enum class Effect : std::uint8_t { deny, allow };
+
+/// One principal of a resource-based policy.
+struct PrincipalPattern {
+  enum class Type : std::uint8_t { any, aws, service, federated, canonical_user };
+  Type type = Type::any;
+  std::string text;  // as written; for `aws` an ARN, an account id or "*"
+};
+
+struct Statement {
+  std::string sid;  // empty when it has none
+  Effect effect = Effect::deny;
+  bool not_action = false;  // NotAction: every action but these
+  std::vector<ActionPattern> actions;
+  bool not_resource = false;
+  std::vector<ResourcePattern> resources;
+  bool has_principal = false;
+  bool not_principal = false;
+  std::vector<PrincipalPattern> principals;
+  std::vector<Condition> conditions;  // all must hold
+  Place place;
+};
+
+struct Document {
+  PolicyKind kind = PolicyKind::identity;
+  /// Version 2012-10-17. Documents of 2008-10-17, or of none, have no policy variables: "${…}" is plain text there.
+  bool has_variables = false;
+  std::string id;
+  std::vector<Statement> statements;
+};
+
+/// Something that AWS accepts and that surely is not meant: "bedrock:InferenceProfileARNs is no condition key …".
+struct Notice {
+  Place place;
+  std::string text;
+};
+
+/// Fails with Code::config_invalid and a message that begins with "line L, column C: ". Appends to `notices`.
+/// Bounds: the kind's own size limit (IAM and Organizations quotas, white space not counted), depth 16.
+base::Result<Document> parse_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices);
+
+}  // namespace portolan::iam
