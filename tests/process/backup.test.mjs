@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { ConverseCommand } from "@aws-sdk/client-bedrock-runtime";
 import { Portolan, globalProfile, repository, run, usProfile } from "./portolan.mjs";
 import { converse } from "./stream_client.mjs";
 
@@ -133,7 +134,7 @@ test("trail check reads every byte and names what is damaged", async () => {
 async function fixture(version, home) {
   await cp(path.join(repository, "testdata/formats", version), home, { recursive: true });
   await chmod(home, 0o700);
-  await chmod(path.join(home, "admin.key"), 0o600);
+  for (const name of await readdir(home)) if (/\.(key|db)$/.test(name)) await chmod(path.join(home, name), 0o600);
 }
 
 test("a gateway starts on a data directory of format 1, keeps a copy, and finds its records", async () => {
@@ -145,6 +146,47 @@ test("a gateway starts on a data directory of format 1, keeps a copy, and finds 
     assert.equal((await portolan.record("29d8a7fd-ccbc-49cb-b4a5-95b56e50947b")).eventName, "ChatCompletions");
     assert.deepEqual((await readdir(at("v1/before-format-2/trail"))).sort(), ["trail-00000003.seg"]);
     assert.equal(portolan.ready.admin_key, (await readFile(at("v1/admin.key"), "utf8")).trim());
+  } finally {
+    await portolan.stop();
+  }
+});
+
+/** The keys issued in `v2` work, save the revoked one, and its records are found. */
+async function checkV2(portolan) {
+  const keys = JSON.parse(await readFile(path.join(repository, "testdata/formats/v2.keys.json"), "utf8"));
+  const send = ({ access_key_id: accessKeyId, secret_access_key: secretAccessKey }) =>
+    portolan
+      .runtime({ credentials: { accessKeyId, secretAccessKey } })
+      .send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: "#tokens=1" }] }] }));
+  assert.equal((await portolan.trail("--limit", 0)).length, 7);
+  assert.ok((await send(keys.access_key)).output.message);
+  await assert.rejects(send(keys.revoked), { name: "UnrecognizedClientException" });
+  assert.equal((await converse({ ...portolan, apiKey: keys.api_key.api_key }, { modelId: usProfile, text: "#tokens=1" })).status, 200);
+  const listed = await portolan.json(["key", "list", "--json"]);
+  assert.deepEqual(
+    listed.map(({ id, state }) => [id, state]).sort(),
+    [[keys.access_key.id, "active"], [keys.api_key.id, "active"], [keys.revoked.id, "revoked"]].sort(),
+  );
+}
+
+test("a gateway starts on a data directory of format 2: issued keys, records", async () => {
+  await fixture("v2", at("v2"));
+  const portolan = await Portolan.up({ dataDir: at("v2") });
+  try {
+    await checkV2(portolan);
+    assert.equal(portolan.ready.admin_key, (await readFile(at("v2/admin.key"), "utf8")).trim());
+  } finally {
+    await portolan.stop();
+  }
+});
+
+test("a backup of format 1 is restored: issued keys, records", async () => {
+  const restored = await restore(path.join(repository, "testdata/formats/backup-v1"), at("of-backup-v1"));
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.equal(JSON.parse(restored.stdout).records, 7);
+  const portolan = await Portolan.up({ dataDir: at("of-backup-v1") });
+  try {
+    await checkV2(portolan);
   } finally {
     await portolan.stop();
   }
