@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <openssl/evp.h>
+#include <optional>
 
+#include "base/aes_gcm.h"
 #include "base/bytes.h"
 #include "trail/segment.h"
 
@@ -13,7 +15,7 @@ namespace {
 constexpr std::string_view magic = "PORTOBAK";
 constexpr std::size_t header_size = 8 + 4 + 4 + 16;
 constexpr std::size_t chunk_bytes = 1 << 20;
-constexpr std::size_t tag_bytes = 16;
+constexpr std::size_t tag_bytes = base::AesGcm::tag_bytes;
 // A header that asks for more would take gigabytes before the first byte is authenticated.
 constexpr std::uint32_t log2_n_max = 18;
 
@@ -25,13 +27,6 @@ std::string header_of(std::uint32_t log2_n, const Salt& salt) {
   return header;
 }
 
-unsigned char* writable(std::string& text, std::size_t at = 0) {
-  return reinterpret_cast<unsigned char*>(text.data()) + at;
-}
-const unsigned char* readable(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
 }  // namespace
 
 /// AES-256-GCM over the chunks of one file, in order.
@@ -39,69 +34,40 @@ class ChunkCipher {
  public:
   static base::Result<std::unique_ptr<ChunkCipher>> make(std::string header, const base::Secret& passphrase,
                                                          std::uint32_t log2_n, const Salt& salt) {
-    std::string key(32, '\0');
+    std::string key(base::AesGcm::key_bytes, '\0');
     const std::string_view words = passphrase.reveal();
-    const bool derived =
-        EVP_PBE_scrypt(words.data(), words.size(), salt.data(), salt.size(), std::uint64_t{1} << log2_n, 8, 1,
-                       std::uint64_t{1} << (log2_n + 11), writable(key), key.size()) == 1;
-    std::unique_ptr<ChunkCipher> cipher{new ChunkCipher(std::move(header), base::Secret::taken_from(key))};
-    if (!derived || !cipher->context_) return base::fail(base::Code::internal, "scrypt failed");
-    return cipher;
+    const bool derived = EVP_PBE_scrypt(words.data(), words.size(), salt.data(), salt.size(),
+                                        std::uint64_t{1} << log2_n, 8, 1, std::uint64_t{1} << (log2_n + 11),
+                                        reinterpret_cast<unsigned char*>(key.data()), key.size()) == 1;
+    if (!derived) return base::fail(base::Code::internal, "scrypt failed");
+    return std::unique_ptr<ChunkCipher>{new ChunkCipher(std::move(header), base::Secret::taken_from(key))};
   }
 
   /// Ciphertext and tag.
   base::Result<std::string> seal(std::string_view text, bool last) {
-    std::string out(text.size() + tag_bytes, '\0');
-    int written = 0;
-    if (!begin(1, last) ||
-        EVP_CipherUpdate(context_.get(), writable(out), &written, readable(text), static_cast<int>(text.size())) !=
-            1 ||
-        EVP_CipherFinal_ex(context_.get(), writable(out, text.size()), &written) != 1 ||
-        EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, tag_bytes, writable(out, text.size())) != 1)
-      return base::fail(base::Code::internal, "AES-256-GCM failed");
-    ++chunk_;
-    return out;
+    auto sealed = cipher_.seal(next_nonce(last), text, header_);
+    if (!sealed) return base::fail(base::Code::internal, "AES-256-GCM failed");
+    return *std::move(sealed);
   }
 
-  /// False when it was not sealed so. `text` is then not to be looked at.
-  bool open(std::string sealed, bool last, std::string& text) {
-    if (sealed.size() < tag_bytes) return false;
-    const std::size_t size = sealed.size() - tag_bytes;
-    text.resize(size);
-    int written = 0;
-    std::uint8_t none = 0;
-    const bool sound =
-        begin(0, last) &&
-        EVP_CipherUpdate(context_.get(), size == 0 ? &none : writable(text), &written, readable(sealed),
-                         static_cast<int>(size)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, writable(sealed, size)) == 1 &&
-        EVP_CipherFinal_ex(context_.get(), &none, &written) == 1;
-    ++chunk_;
-    return sound;
+  /// Nothing when it was not sealed so.
+  std::optional<std::string> open(std::string_view sealed, bool last) {
+    return cipher_.open(next_nonce(last), sealed, header_);
   }
 
  private:
-  struct Free {
-    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-  };
+  ChunkCipher(std::string header, base::Secret key) : header_(std::move(header)), cipher_(std::move(key)) {}
 
-  ChunkCipher(std::string header, base::Secret key)
-      : header_(std::move(header)), key_(std::move(key)), context_(EVP_CIPHER_CTX_new()) {}
-
-  bool begin(int encrypt, bool last) {
-    std::uint8_t nonce[12] = {};
-    base::put_be32(nonce + 7, chunk_);
-    nonce[11] = last ? 1 : 0;
-    int written = 0;
-    return EVP_CipherInit_ex(context_.get(), EVP_aes_256_gcm(), nullptr, readable(key_.reveal()), nonce, encrypt) ==
-               1 &&
-           EVP_CipherUpdate(context_.get(), nullptr, &written, readable(header_),
-                            static_cast<int>(header_.size())) == 1;
+  /// Which chunk, and whether the last: chunks can be neither exchanged nor left out at the end.
+  std::string next_nonce(bool last) {
+    std::string nonce(base::AesGcm::nonce_bytes - 5, '\0');
+    base::append_be32(nonce, chunk_++);
+    nonce += last ? '\1' : '\0';
+    return nonce;
   }
 
   std::string header_;
-  base::Secret key_;
-  std::unique_ptr<EVP_CIPHER_CTX, Free> context_;
+  base::AesGcm cipher_;
   std::uint32_t chunk_ = 0;  // 2^32 of them are 4 PiB
 };
 
@@ -176,11 +142,11 @@ base::Result<void> SealedReader::read_chunk() {
   TRY(std::string sealed, file_->read(offset_, sealed_bytes));
   offset_ += sealed.size();
   last_read_ = offset_ == size_;
-  std::string text;
-  if (!cipher_->open(std::move(sealed), last_read_, text)) return base::fail(refusal());
+  const auto text = cipher_->open(sealed, last_read_);
+  if (!text) return base::fail(refusal());
   text_.erase(0, taken_);
   taken_ = 0;
-  text_ += text;
+  text_ += *text;
   return {};
 }
 

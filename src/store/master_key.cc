@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/master_key.h"
 
-#include <array>
-#include <memory>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <optional>
 
+#include "base/aes_gcm.h"
 #include "base/bytes.h"
 #include "base/sha256.h"
 
@@ -16,35 +15,13 @@ using base::Code;
 using base::Result;
 using base::Secret;
 
-// NIST SP 800-38D: 96-bit nonces, and with random ones at most 2^32 of them under one key. A store holds thousands.
-constexpr std::size_t key_bytes = 32;
-constexpr std::size_t nonce_bytes = 12;
-constexpr std::size_t tag_bytes = 16;
-
-struct FreeContext {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
-
-const unsigned char* in(std::string_view bytes) {
-  return base::as_bytes(bytes).data();
-}
-unsigned char* out(char* bytes) {
-  return reinterpret_cast<unsigned char*>(bytes);
-}
-
-/// One pass of AES-256-GCM, `owner` as additional data. False when OpenSSL refuses any step.
-bool begin(EVP_CIPHER_CTX* context, const Secret& key, std::string_view nonce, std::string_view owner,
-           int encrypt) {
-  int size = 0;
-  return context != nullptr &&
-         EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nullptr, in(key.reveal()), in(nonce), encrypt) == 1 &&
-         EVP_CipherUpdate(context, nullptr, &size, in(owner), static_cast<int>(owner.size())) == 1;
-}
+// NIST SP 800-38D: with random nonces at most 2^32 of them under one key. A store holds thousands.
+constexpr std::size_t key_bytes = base::AesGcm::key_bytes;
+constexpr std::size_t nonce_bytes = base::AesGcm::nonce_bytes;
 
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
-  return RAND_bytes(out(bytes.data()), static_cast<int>(count)) == 1 ? bytes : "";
+  return RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) == 1 ? bytes : "";
 }
 
 }  // namespace
@@ -78,42 +55,20 @@ Result<Secret> MasterKey::make() {
 Result<std::string> MasterKey::seal(const Secret& secret, std::string_view owner) const {
   const std::string nonce = random_bytes(nonce_bytes);
   if (nonce.empty()) return base::fail(Code::internal, "there is no randomness to seal a secret with");
-  std::string sealed = nonce;
-  sealed.resize(nonce_bytes + secret.size() + tag_bytes);
-  unsigned char* text = out(sealed.data()) + nonce_bytes;
-  unsigned char* tag = text + secret.size();
-  const Context context{EVP_CIPHER_CTX_new()};
-  int size = 0;
-  const bool done =
-      begin(context.get(), key_, nonce, owner, 1) &&
-      EVP_CipherUpdate(context.get(), text, &size, in(secret.reveal()), static_cast<int>(secret.size())) == 1 &&
-      EVP_CipherFinal_ex(context.get(), text + size, &size) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes, tag) == 1;
-  if (!done) return base::fail(Code::internal, "OpenSSL refuses to seal a secret");
-  return sealed;
+  const auto sealed = base::AesGcm{key_}.seal(nonce, secret.reveal(), owner);
+  if (!sealed) return base::fail(Code::internal, "OpenSSL refuses to seal a secret");
+  return nonce + *sealed;
 }
 
 Result<Secret> MasterKey::open(std::string_view sealed, std::string_view owner) const {
-  const auto refused =
-      base::fail(Code::corrupt,
-                 "a sealed secret does not open: it was sealed under another master key, belongs to "
-                 "another key, or was changed");
-  if (sealed.size() < nonce_bytes + tag_bytes) return refused;
-  const std::string_view nonce = sealed.substr(0, nonce_bytes);
-  const std::string_view text = sealed.substr(nonce_bytes, sealed.size() - nonce_bytes - tag_bytes);
-  std::string tag{sealed.substr(sealed.size() - tag_bytes)};
-  std::string plain(text.size(), '\0');
-  const Context context{EVP_CIPHER_CTX_new()};
-  int size = 0;
-  int rest = 0;
-  const bool authentic =
-      begin(context.get(), key_, nonce, owner, 0) &&
-      EVP_CipherUpdate(context.get(), out(plain.data()), &size, in(text), static_cast<int>(text.size())) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1 &&
-      EVP_CipherFinal_ex(context.get(), out(plain.data()) + size, &rest) == 1;
-  Secret secret = Secret::taken_from(plain);
-  if (!authentic) return refused;
-  return secret;
+  std::optional<std::string> text;
+  if (sealed.size() >= nonce_bytes)
+    text = base::AesGcm{key_}.open(sealed.substr(0, nonce_bytes), sealed.substr(nonce_bytes), owner);
+  if (!text)
+    return base::fail(Code::corrupt,
+                      "a sealed secret does not open: it was sealed under another master key, belongs to "
+                      "another key, or was changed");
+  return Secret::taken_from(*text);
 }
 
 const MasterKey* MasterKeys::find(std::string_view id) const {
