@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/process_secrets.h"
 #include "config/config.h"
 #include "world/clock.h"
+#include "world/private_file.h"
 #include "world/tls.h"
 
 namespace portolan::cli {
@@ -21,7 +21,7 @@ class ProcessCertificateFiles final : public config::CertificateFiles {
   }
   base::Result<void> private_key(const std::string& file, const std::string& certificate_file) override {
     TRY_VOID(world::check_private_key(file, certificate_file));
-    if (const auto checked = check_owner_only(file); !checked)
+    if (const auto checked = world::check_owner_only(file); !checked)
       return base::fail(base::Code::config_invalid, file + ": " + checked.error().message);
     return {};
   }

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/demo.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "base/sha256.h"
 #include "domain/nearest.h"
+#include "world/private_file.h"
 
 namespace portolan::cli {
 
@@ -30,17 +27,8 @@ std::string tls_section(const DemoOptions& options) {
 }
 }  // namespace
 
-base::Result<void> write_private(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return base::fail(base::Code::disk, path + ": " + std::strerror(errno));
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(file);
-  if (!written) return base::fail(base::Code::disk, path + ": " + std::strerror(errno));
-  return {};
-}
-
 base::Result<void> write_authority(const DemoOptions& options, const sim::Sandbox& sandbox) {
-  return write_private(options.ca_file(), sandbox.authority()->certificate_pem());
+  return world::write_private(options.ca_file(), sandbox.authority()->certificate_pem());
 }
 
 base::Result<void> write_gateway_certificate(const DemoOptions& options, const sim::Sandbox& sandbox,
@@ -50,8 +38,8 @@ base::Result<void> write_gateway_certificate(const DemoOptions& options, const s
                                   .dns_names = {"localhost"},
                                   .addresses = {"127.0.0.1"},
                                   .validity = sim::Validity::days(90, clock.wall())}));
-  TRY_VOID(write_private(options.certificate_file(), shown.certificate_pem));
-  return write_private(options.private_key_file(), shown.private_key_pem);
+  TRY_VOID(world::write_private(options.certificate_file(), shown.certificate_pem));
+  return world::write_private(options.private_key_file(), shown.private_key_pem);
 }
 
 sim::SandboxOptions sandbox_options(const DemoOptions& options, const world::Clock& clock) {

@@ -42,8 +42,6 @@ struct DemoOptions {
   std::string private_key_file() const { return data_dir + "/gateway.key"; }
 };
 
-/// Mode 0600: the demonstration's secrets open nothing, but a habit is a habit. Code::disk.
-base::Result<void> write_private(const std::string& path, const std::string& text);
 /// The authority of a sandbox that speaks TLS, for whoever is to believe its Regions. Code::disk.
 base::Result<void> write_authority(const DemoOptions& options, const sim::Sandbox& sandbox);
 /// A certificate for the gateway on 127.0.0.1 and localhost, from the sandbox's authority. Code::disk.

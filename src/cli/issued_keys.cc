@@ -2,16 +2,13 @@
 #include "cli/issued_keys.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "config/format.h"
 #include "config/glob.h"
+#include "world/private_file.h"
 
 namespace portolan::cli {
 
@@ -90,24 +87,14 @@ Result<std::unique_ptr<control::KeyDesk>> open_key_desk(const config::Config& co
 }
 
 Result<std::string> make_master_key(const std::string& path, bool keep) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0 && errno == EEXIST && keep) return std::string{};
-  if (file < 0)
-    return base::fail(Code::usage, fmt::format("{}: {}{}", path, std::strerror(errno),
-                                               errno == EEXIST ? " (a master key is never replaced)" : ""));
-  const auto text = store::MasterKey::make();
-  bool written = false;
-  if (text) {
-    std::string line = std::string{text->reveal()} + "\n";
-    written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
-    base::wipe(line);
-  }
-  const int why = errno;
-  ::close(file);
-  if (!written) ::unlink(path.c_str());  // an empty file would be taken for a key that must not be replaced
-  if (!text) return std::unexpected(text.error());
-  if (!written) return base::fail(Code::disk, fmt::format("{}: {}", path, std::strerror(why)));
-  TRY(const store::MasterKey key, store::MasterKey::read(*text));
+  TRY(const base::Secret text, store::MasterKey::make());
+  std::string line = std::string{text.reveal()} + "\n";
+  const auto written = world::write_private_once(path, line);
+  base::wipe(line);
+  TRY(const bool made, written);
+  if (!made && keep) return std::string{};
+  if (!made) return base::fail(Code::usage, path + ": File exists (a master key is never replaced)");
+  TRY(const store::MasterKey key, store::MasterKey::read(text));
   return key.id();
 }
 

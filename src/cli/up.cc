@@ -10,6 +10,7 @@
 #include "cli/demo.h"
 #include "cli/issued_keys.h"
 #include "cli/running_gateway.h"
+#include "world/private_file.h"
 
 namespace portolan::cli {
 namespace {
@@ -100,7 +101,7 @@ int up(DemoOptions options, bool json) {
       world::Inheritance{});
   if (!running) return report(running.error());
   // Only now: before, the directory may be another gateway's, which would read this on its next SIGHUP.
-  if (const auto written = write_private(config_path, text); !written) return report(written.error());
+  if (const auto written = world::write_private(config_path, text); !written) return report(written.error());
 
   const std::string gateway_url = (*running)->gateway_url();
   if (json)

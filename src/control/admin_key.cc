@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "control/admin_server.h"
-#include "world/descriptors.h"
+#include "world/private_file.h"
 
 namespace portolan::control {
 
@@ -18,42 +15,38 @@ using base::Result;
 
 namespace {
 
-std::unexpected<base::Error> refused(const std::string& path) {
-  return base::fail(Code::disk, path + ": " + std::strerror(errno));
+constexpr std::size_t digits = 64;
+
+/// The key that the file holds, or an empty string when there is no file.
+Result<std::string> existing_key(const std::string& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::symlink_status(path, ignored).type();
+  if (kind == std::filesystem::file_type::not_found) return std::string{};
+  if (kind == std::filesystem::file_type::symlink) return base::fail(Code::disk, path + " is a link; remove it");
+  const auto text = world::read_private(path, digits + 2);
+  if (!text)
+    return base::fail(Code::disk,
+                      fmt::format("{}: {}; or remove it, and a new key is made", path, text.error().message));
+  std::string key{text->reveal()};
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
+  std::string decoded;
+  if (key.size() == digits && base::from_hex(key, decoded)) return key;
+  return base::fail(Code::disk,
+                    path + " does not hold a key (64 hexadecimal digits); remove it and a new one is made");
 }
 
 }  // namespace
 
 Result<std::string> admin_key(const std::string& data_dir) {
   const std::string path = data_dir + "/admin.key";
-  const world::Descriptor existing(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (existing.get() >= 0) {
-    struct stat facts{};
-    if (::fstat(existing.get(), &facts) != 0) return refused(path);
-    if ((facts.st_mode & 077) != 0)
-      return base::fail(Code::disk, path + " may be read by others; remove it (a new key is made) or chmod 600 it");
-    std::array<char, 256> text{};
-    const ssize_t size = ::read(existing.get(), text.data(), text.size());
-    if (size < 0) return refused(path);
-    std::string key(text.data(), static_cast<std::size_t>(size));
-    while (!key.empty() && (key.back() == '\n' || key.back() == '\r')) key.pop_back();
-    std::string decoded;
-    if (key.size() != 64 || !base::from_hex(key, decoded))
-      return base::fail(Code::disk,
-                        path + " does not hold a key (64 hexadecimal digits); remove it and a new one is made");
-    return key;
-  }
-  if (errno != ENOENT) return refused(path);
-
+  TRY(std::string existing, existing_key(path));
+  if (!existing.empty()) return existing;
   std::array<std::uint8_t, 32> random{};
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1)
     return base::fail(Code::internal, "no randomness for the admin key");
   std::string key = base::to_hex(base::Bytes{random.data(), random.size()});
-  const world::Descriptor fresh(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const std::string line = key + "\n";
-  if (fresh.get() < 0 || ::write(fresh.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
-      ::fsync(fresh.get()) != 0)
-    return refused(path);
+  TRY(const bool made, world::write_private_once(path, key + "\n"));
+  if (!made) return existing_key(path);  // another start was faster
   return key;
 }
 

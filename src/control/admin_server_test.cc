@@ -233,7 +233,7 @@ TEST_F(AdminKey, OthersAreDifferent) {
 }
 
 TEST_F(AdminKey, AFileThatOthersMayReadIsRefusedWithTheRepair) {
-  for (const mode_t mode : {0640u, 0604u, 0620u}) {
+  for (const mode_t mode : {0644u, 0604u, 0620u}) {
     write(key, mode);
     const auto refused = admin_key(directory);
     ASSERT_FALSE(refused);
