@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   add_explain(app, exit_code);
   add_key(app, exit_code);
   add_trail(app, exit_code);
+  add_policy(app, exit_code);
   add_sandbox(app, exit_code);
   add_load(app, exit_code);
   add_backup(app, exit_code);

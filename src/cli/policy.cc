@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// portolan policy: the group; its commands are declared in policy.h.
+#include "cli/policy.h"
+
+#include "cli/command.h"
+
+namespace portolan::cli {
+
+void add_policy(CLI::App& app, int&) {
+  CLI::App* policy = app.add_subcommand("policy", "Who may run what, in which Region: AWS policies, judged");
+  policy->require_subcommand(1);
+  policy->footer("Example:\n  portolan policy --help");
+}
+
+}  // namespace portolan::cli

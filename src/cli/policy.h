@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of `portolan policy`, one file each: policy_NAME.cc. add_policy_… declares a command on the group as
+// add_… in command.h does on the application.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace portolan::cli {}  // namespace portolan::cli
