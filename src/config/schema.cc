@@ -60,6 +60,11 @@ ordered_json value_schema(const Setting& setting) {
       return text_schema(*setting.format);
     case Type::texts:
       return list_schema(setting, text_schema(*setting.format));
+    case Type::labels:
+      return {{"type", "object"},
+              {"propertyNames", text_schema(*setting.names)},
+              {"additionalProperties", text_schema(*setting.format)},
+              {"maxProperties", setting.bounds.max}};
     case Type::section:
       return mapping_schema(setting.inside);
     case Type::sections:
@@ -102,6 +107,8 @@ std::string type_name(const Setting& setting) {
       return std::string{setting.format->type};
     case Type::texts:
       return fmt::format("list: {}", setting.format->type);
+    case Type::labels:
+      return fmt::format("mapping: {} to {}", setting.names->type, setting.format->type);
     case Type::section:
       return "mapping";
     case Type::sections:
@@ -122,6 +129,7 @@ std::string allowed(const Setting& setting) {
       return std::string{setting.format->allowed};
     case Type::texts:
       return fmt::format("{}; {} entries", setting.format->allowed, setting.range());
+    case Type::labels:
     case Type::sections:
     case Type::by_region:
       return fmt::format("{} entries", setting.range());
@@ -157,24 +165,33 @@ void write_section(const std::string& path, const std::vector<Setting>& settings
 
 }  // namespace
 
-std::string json_schema() {
-  ordered_json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                      {"title", "Portolan configuration"}};
-  schema.update(mapping_schema(settings().settings()));
+std::string json_schema_of(std::string_view title, const std::vector<Setting>& settings) {
+  ordered_json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", title}};
+  schema.update(mapping_schema(settings));
   return schema.dump(2) + "\n";
 }
 
-std::string reference_markdown() {
+std::string json_schema() {
+  return json_schema_of("Portolan configuration", settings().settings());
+}
+
+std::string reference_markdown_of(std::string_view title, std::string_view intro,
+                                  const std::vector<Setting>& settings) {
   std::string page =
-      "# Configuration reference\n\n"
-      "Generated from the definitions that read the file; do not edit.\n\n"
+      fmt::format("# {}\n\nGenerated from the definitions that read the file; do not edit.\n\n{}\n", title, intro);
+  write_section("", settings, page);
+  return page;
+}
+
+std::string reference_markdown() {
+  return reference_markdown_of(
+      "Configuration reference",
       "One YAML file. Durations are written 250ms, 10s, 2m or 1h; sizes 512, 32KiB or 25MB. Secrets are "
       "references: "
       "env:NAME, file:PATH or cmd:PROGRAM ARGUMENT… (operate/keys.md). Anchors, aliases and tags are not read. "
       "`portolan check -c FILE` names every mistake "
-      "with its line and column.\n";
-  write_section("", settings().settings(), page);
-  return page;
+      "with its line and column.",
+      settings().settings());
 }
 
 }  // namespace portolan::config

@@ -227,6 +227,20 @@ bool Reader::list(const Place& place, const Setting& setting) {
   return count(place, setting, place.node->items.size());
 }
 
+bool Reader::labels(const Place& place, const Setting& setting, std::map<std::string, std::string>& out) {
+  if (!mapping(place, &setting)) return false;
+  const std::vector<Node>& keys = place.node->keys;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::string name;
+    std::string value;
+    if (!text({&keys[i], place.path}, *setting.names, name)) continue;
+    if (!text({&place.node->items[i], fmt::format("{}.{}", place.path, name)}, *setting.format, value)) continue;
+    if (!out.emplace(std::move(name), std::move(value)).second)
+      wrong({&keys[i], place.path}, fmt::format("{} stands here twice; keep one", printable(keys[i].text)));
+  }
+  return true;
+}
+
 bool Reader::count(const Place& place, const Setting& setting, std::size_t size) {
   const auto entries = static_cast<std::int64_t>(size);
   if (entries >= setting.bounds.min && entries <= setting.bounds.max) return true;

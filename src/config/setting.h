@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <fmt/format.h>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ enum class Type : std::uint8_t {
   duration,  // bounds in nanoseconds
   text,
   texts,      // a list of text
+  labels,     // a mapping from names to text
   section,    // a mapping with the settings of `inside`
   sections,   // a list of such mappings
   by_region,  // a mapping from Region names to such mappings
@@ -48,7 +50,8 @@ struct Setting {
   std::string fallback;  // the default as one would write it; empty: none
   bool required = false;
   Bounds bounds;                   // of numbers; of lists and by_region: how many
-  const Format* format = nullptr;  // of text and texts
+  const Format* format = nullptr;  // of text, texts, and the values of labels
+  const Format* names = nullptr;   // of labels: the keys
   std::vector<Setting> inside;
 
   /// "from 1ms to 1m", "1 to 65535"; empty for what has no bounds.
@@ -91,6 +94,7 @@ class Reader {
   /// False unless the node is a mapping, or a list of as many entries as the setting allows.
   bool mapping(const Place& place, const Setting* setting = nullptr);
   bool list(const Place& place, const Setting& setting);
+  bool labels(const Place& place, const Setting& setting, std::map<std::string, std::string>& out);
   /// Unknown and repeated keys, and required ones that are missing.
   void keys(const Place& mapping, const std::vector<const Setting*>& known);
 
@@ -177,6 +181,15 @@ class Section {
           if (!reader.list(place, setting)) return;
           for (std::size_t i = 0; i < place.node->items.size(); ++i)
             reader.text(place.at(i), *setting.format, (out.*member).emplace_back());
+        });
+  }
+
+  /// `count`: how many names.
+  void labels(std::string_view key, std::map<std::string, std::string> T::* member, const Format& names,
+              const Format& values, Bounds count, std::string_view says) {
+    add({.key = key, .type = Type::labels, .says = says, .bounds = count, .format = &values, .names = &names},
+        [member](Reader& reader, const Place& place, const Setting& setting, T& out) {
+          reader.labels(place, setting, out.*member);
         });
   }
 
