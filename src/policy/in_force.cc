@@ -71,14 +71,15 @@ base::Result<InForce> InForce::of(const Organization& organization, std::string_
     const auto found = organization.session_policies.find(wanted);
     if (found == organization.session_policies.end())
       return base::fail(base::Code::usage, fmt::format("the set has no session policy \"{}\"", wanted));
-    session.push_back(found->second);
+    if (found->second != nullptr) session.push_back(found->second);
   }
   in_force.attach(PolicyKind::session, in_force.set_.session, session);
   if (!listener.empty()) {
     const auto found = organization.listeners.find(listener);
     if (found == organization.listeners.end())
       return base::fail(base::Code::usage, fmt::format("the set has no listener \"{}\"", listener));
-    in_force.attach(PolicyKind::listener, in_force.set_.listener, found->second);
+    if (found->second != nullptr)
+      in_force.attach(PolicyKind::listener, in_force.set_.listener, Policies{found->second});
   }
   return in_force;
 }

@@ -140,7 +140,7 @@ base::Result<Organization> with_policy(const Organization& from, const Change& c
       changed.session_policies.insert_or_assign(change.target, change.policy);
       break;
     case iam::PolicyKind::listener:
-      changed.listeners[change.target].push_back(change.policy);
+      changed.listeners.insert_or_assign(change.target, change.policy);
       break;
     case iam::PolicyKind::resource:
       return base::fail(base::Code::usage, "profiles and models have no policies of their own to add one to");
@@ -159,9 +159,12 @@ base::Result<Organization> without_policy(const Organization& from, std::string_
     principal.boundary = nullptr;
     found = true;
   }
-  found =
-      std::erase_if(changed.session_policies, [&](const auto& e) { return e.second->name == name; }) != 0 || found;
-  for (auto& [listener, policies] : changed.listeners) found = take_away(policies, name) || found;
+  for (auto* named : {&changed.session_policies, &changed.listeners})
+    for (auto& [unused, policy] : *named) {
+      if (policy == nullptr || policy->name != name) continue;
+      policy = nullptr;
+      found = true;
+    }
   if (found) return changed;
   return base::fail(base::Code::usage, no_such_target("document", name, from.files));
 }

@@ -79,8 +79,9 @@ struct Organization {
   std::map<std::string, Unit, std::less<>> units;                      // by path; every unit has its parent here
   std::map<std::string, Account, std::less<>> accounts;                // by id
   std::map<std::string, Principal, std::less<>> principals;            // by ARN or pattern
+  // Under a name that has null, nothing is asked: without_policy() took the document away.
   std::map<std::string, PolicyPointer, std::less<>> session_policies;  // by name
-  std::map<std::string, Policies, std::less<>> listeners;              // by name
+  std::map<std::string, PolicyPointer, std::less<>> listeners;         // by name
   /// SHA-256 over the names and texts of all files, in hexadecimal: equal sets have equal versions.
   std::string version;
   /// The files as they were read: organization.yaml and every document that it names.
