@@ -6,10 +6,11 @@
 
 namespace portolan::cli {
 
-void add_policy(CLI::App& app, int&) {
+void add_policy(CLI::App& app, int& exit_code) {
   CLI::App* policy = app.add_subcommand("policy", "Who may run what, in which Region: AWS policies, judged");
   policy->require_subcommand(1);
   policy->footer("Example:\n  portolan policy --help");
+  add_policy_generate(*policy, exit_code);
 }
 
 }  // namespace portolan::cli

@@ -5,4 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
-namespace portolan::cli {}  // namespace portolan::cli
+namespace portolan::cli {
+
+void add_policy_generate(CLI::App& group, int& exit_code);
+
+}  // namespace portolan::cli

@@ -334,8 +334,9 @@ Result<std::vector<GeneratedPolicy>> generate_identity(const Catalog& catalog, c
                         .name = order.name + number,
                         .description = describe(catalog, order),
                         .text = pretty(document_of(document)),
-                        .notes = policies.empty() ? std::move(notes) : std::vector<std::string>{}});
+                        .notes = {}});
   }
+  policies.front().notes = std::move(notes);
   return policies;
 }
 
