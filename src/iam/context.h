@@ -10,7 +10,8 @@
 
 namespace portolan::iam {
 
-/// Keys ignore case. A key that is absent and a key without values are the same. A value; one thread at a time.
+/// Keys ignore case. A key that is absent and a key without values are the same; a key whose value is the empty
+/// string is there. A value; one thread at a time.
 class Context {
  public:
   /// Replaces the values of `key`.

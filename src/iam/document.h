@@ -5,6 +5,10 @@
 // of the kinds of policy, because they differ: only resource-based ones, RCPs and listener policies have a
 // Principal, and each kind has its own size limit. What AWS would refuse to store is an Error with the line and the
 // column; what AWS would store but never match as meant (an unknown condition key or action) is a Notice.
+//
+// Three rules of AWS's pages are notices here, not errors, because a set exported from AWS may break them and means
+// one thing all the same: an Id outside resource-based policies, an SCP or RCP without Version 2012-10-17, an RCP
+// that allows or that names every action (docs/adr/0010-own-policy-evaluator.md).
 #pragma once
 
 #include <cstdint>
@@ -33,7 +37,8 @@ enum class PolicyKind : std::uint8_t {
 inline constexpr std::size_t policy_kind_count = 7;
 /// As in AccessDenied messages and our JSON: "identity-based policy", "service control policy" …
 std::string_view name(PolicyKind kind);
-/// As a word of the command line and of `by.kind`: "identity", "scp", "rcp", "boundary" …
+/// As a word of the command line and of `by.kind`: "identity", "boundary", "session", "resource", "scp", "rcp",
+/// "listener".
 std::string_view word(PolicyKind kind);
 
 enum class Effect : std::uint8_t { deny, allow };
@@ -51,6 +56,7 @@ struct Statement {
   bool not_action = false;  // NotAction: every action but these
   std::vector<ActionPattern> actions;
   bool not_resource = false;
+  /// Empty only in a resource-based policy that has no Resource: it speaks of what it is attached to.
   std::vector<ResourcePattern> resources;
   bool has_principal = false;
   bool not_principal = false;
@@ -73,8 +79,14 @@ struct Notice {
   std::string text;
 };
 
-/// Fails with Code::config_invalid and a message that begins with "line L, column C: ". Appends to `notices`.
-/// Bounds: the kind's own size limit (IAM and Organizations quotas, white space not counted), depth 16.
+/// The most characters that a policy of that kind may have, white space not counted; in SCPs and RCPs white space
+/// inside strings is. IAM User Guide, "IAM and AWS STS quotas"; AWS Organizations User Guide, "Quotas"; where a
+/// kind has several quotas, the largest: 10,240 for identity policies (in line in a role), 20,480 for
+/// resource-based ones (a bucket's) and listener policies (an endpoint's).
+std::size_t characters_max(PolicyKind kind);
+
+/// Fails with Code::config_invalid and a message "line L, column C: what is wrong; what to write instead". Appends
+/// to `notices`. Bounds: characters_max(), 256 KiB with white space, depth 16.
 base::Result<Document> parse_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices);
 
 }  // namespace portolan::iam
