@@ -62,7 +62,7 @@ int RunningGateway::run_until_told(const std::function<Result<config::Config>()>
   for (;;) {
     const int signal = wait_for_signal(told, successor_.get());
     if (signal == SIGTERM || signal == SIGINT) {
-      if (successor_ != nullptr) give_up_successor("this gateway is told to stop");
+      if (successor_ != nullptr) give_up_successor("told to stop before the successor served; it is given up");
       log(std::string(signal == SIGTERM ? "SIGTERM" : "SIGINT") + ": draining");
       world::notify_service("STOPPING=1");
       return drain();
@@ -112,7 +112,7 @@ bool RunningGateway::successor_is_ready() {
     case world::Successor::State::ready:
       return true;
     case world::Successor::State::failed:
-      give_up_successor("the successor has failed");
+      give_up_successor("the successor has failed, and this gateway goes on as before");
       return false;
     case world::Successor::State::starting:
       return false;
@@ -126,7 +126,7 @@ void RunningGateway::give_up_successor(const std::string& why) {
   gateway_->take_back();
   if (key_desk_ != nullptr) key_desk_->go_on();
   write_admin_url();
-  log(fmt::format("SIGUSR2: {}, and this gateway goes on as before: {}", why, how));
+  log(fmt::format("SIGUSR2: {}: {}", why, how));
 }
 
 int RunningGateway::drain() {

@@ -79,6 +79,28 @@ test("while the predecessor drains a second successor is refused, and a second g
   assert.deepEqual([...(await gateway.records())], [[finished.callId, 1]]);
 });
 
+test("a gateway that is told to stop while its successor starts takes the successor with it", async (t) => {
+  const { sandbox, scratch } = await sandboxFor(t);
+  const slow = path.join(scratch, "slow");
+  const script = path.join(scratch, "secret");
+  await writeFile(script, `#!/bin/sh\n[ -e ${slow} ] && sleep 2\necho sandbox-secret-not-for-production\n`, { mode: 0o700 });
+  const gateway = await Rolling.serve(t, sandbox, path.join(scratch, "gateway"), (text) =>
+    text.replace("secret_access_key: sandbox-secret-not-for-production", `secret_access_key: "cmd:${script}"`));
+  await writeFile(slow, "");
+  const stream = converse(gateway, { modelId: usProfile, text: "A tale. #tokens=500" });
+  await sleep(300);
+  gateway.signal("SIGUSR2");
+  const [, successor] = await gateway.logged("SIGUSR2: starting .* as process (\\d+)");
+  await gateway.stop();
+  assert.match(gateway.log, /told to stop before the successor served; it is given up: signal 9 ended it/);
+  await gateway.ends(Number(successor));
+  const { complete, callId, error } = await stream;
+  assert.ok(complete, error);
+  assert.equal((await gateway.exited).code, 0);
+  await gateway.checkTrail();
+  assert.deepEqual([...(await gateway.records())], [[callId, 1]]);
+});
+
 test("a predecessor that is killed while it drains loses no record that it acknowledged", async (t) => {
   const { sandbox, scratch } = await sandboxFor(t);
   const gateway = await Rolling.serve(t, sandbox, path.join(scratch, "gateway"));
