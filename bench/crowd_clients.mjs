@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The crowd of ./dev bench crowd, in a process of its own: PORT IDLE SLOW. Opens IDLE connections that say nothing and
-// SLOW ones that send a request one byte a second; whoever is sent away comes back at once. Prints "ready" when all
-// stand, and at the end (SIGTERM) how often they were sent away.
+// The crowd of ./dev bench crowd, in a process of its own: PORT IDLE SLOW OVER_S. Opens IDLE connections that say nothing
+// and, over OVER_S seconds, SLOW ones that send a request one byte a second; whoever is sent away comes back at once.
+// Prints "ready" when all stand, and at the end (SIGTERM) how often they were sent away.
 import net from "node:net";
 
-const [port, idle, slow] = process.argv.slice(2).map(Number);
+const [port, idle, slow, overS] = process.argv.slice(2).map(Number);
 const request = `POST /model/x/converse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\nX-Slow: ${"y".repeat(4_000)}`;
 const opensAtOnce = 200;
 const counts = { open: 0, sentAway: 0, refused: 0, idle, slow };
@@ -44,7 +44,7 @@ function open(isSlow) {
 }
 
 for (let i = 0; i < idle; i += 1) open(false);
-for (let i = 0; i < slow; i += 1) open(true);
+for (let i = 0; i < slow; i += 1) setTimeout(open, (i * overS * 1_000) / slow, true);
 
 // One in a hundred of them each hundredth of a second: a second's bytes do not come in one burst.
 let turn = 0;
