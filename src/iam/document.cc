@@ -14,15 +14,17 @@ namespace portolan::iam {
 namespace {
 
 using Kind = JsonValue::Kind;
-using base::Result;
 
 constexpr std::size_t document_bytes_max = 256 * 1024;
 constexpr int document_depth_max = 16;
 constexpr std::string_view version_with_variables = "2012-10-17";
 constexpr std::string_view version_without = "2008-10-17";
 
-std::unexpected<base::Error> refuse(Place at, std::string_view what) {
-  return base::fail(base::Code::config_invalid, fmt::format("line {}, column {}: {}", at.line, at.column, what));
+template <class T = void>
+using Read = std::expected<T, Fault>;
+
+std::unexpected<Fault> refuse(Place at, std::string what) {
+  return std::unexpected(Fault{at, std::move(what)});
 }
 
 bool is_attached_to_resources(PolicyKind kind) {
@@ -58,7 +60,7 @@ std::string_view a_policy(PolicyKind kind) {
 
 /// The place of the first character beyond the quota, or nothing. White space is not counted; where `in_strings`,
 /// only white space outside strings is not.
-Result<void> check_size(std::string_view text, PolicyKind kind) {
+Read<void> check_size(std::string_view text, PolicyKind kind) {
   if (text.size() > document_bytes_max)
     return refuse({},
                   fmt::format("{} bytes, at most {} are read; split the policy", text.size(), document_bytes_max));
@@ -95,7 +97,7 @@ class DocumentReader {
  public:
   DocumentReader(PolicyKind kind, std::vector<Notice>& notices) : kind_(kind), notices_(notices) {}
 
-  Result<Document> read(const JsonValue& root) {
+  Read<Document> read(const JsonValue& root) {
     if (!root.is(Kind::object)) return refuse(root.place, "a policy is an object; begin it with '{'");
     Document document{.kind = kind_};
     const JsonValue* statements = nullptr;
@@ -125,7 +127,7 @@ class DocumentReader {
  private:
   void note(Place place, std::string text) { notices_.push_back({place, std::move(text)}); }
 
-  Result<std::string> text_of(const JsonValue& value, std::string_view element) const {
+  Read<std::string> text_of(const JsonValue& value, std::string_view element) const {
     if (!value.is(Kind::string))
       return refuse(value.place,
                     fmt::format("{} is a string, not {}; put it in double quotes", element, name(value.kind)));
@@ -133,7 +135,7 @@ class DocumentReader {
   }
 
   /// A string, or an array of at least one: AWS takes either wherever it takes a list.
-  Result<std::vector<const JsonValue*>> list_of(const JsonValue& value, std::string_view element) const {
+  Read<std::vector<const JsonValue*>> list_of(const JsonValue& value, std::string_view element) const {
     if (value.is(Kind::string)) return std::vector{&value};
     if (!value.is(Kind::array))
       return refuse(value.place,
@@ -150,7 +152,7 @@ class DocumentReader {
     return out;
   }
 
-  Result<void> read_version(const JsonValue& value, Document& document) const {
+  Read<void> read_version(const JsonValue& value, Document& document) const {
     TRY(const std::string version, text_of(value, "Version"));
     if (version != version_with_variables && version != version_without)
       return refuse(value.place,
@@ -159,7 +161,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_statements(const JsonValue& value, Document& document) {
+  Read<void> read_statements(const JsonValue& value, Document& document) {
     if (value.is(Kind::object)) return add_statement(value, document);
     if (!value.is(Kind::array))
       return refuse(value.place,
@@ -173,7 +175,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> add_statement(const JsonValue& value, Document& document) {
+  Read<void> add_statement(const JsonValue& value, Document& document) {
     Statement statement;
     statement.place = value.place;
     seen_ = {};
@@ -183,7 +185,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_element(const JsonMember& member, const Document& document, Statement& statement) {
+  Read<void> read_element(const JsonMember& member, const Document& document, Statement& statement) {
     const std::string_view element = member.name;
     if (element == "Sid") return read_sid(member.value, document, statement);
     if (element == "Effect") return read_effect(member.value, statement);
@@ -196,7 +198,7 @@ class DocumentReader {
                                             element));
   }
 
-  Result<void> read_sid(const JsonValue& value, const Document& document, Statement& statement) {
+  Read<void> read_sid(const JsonValue& value, const Document& document, Statement& statement) {
     TRY(statement.sid, text_of(value, "Sid"));
     if (statement.sid.empty()) {
       note(value.place, "Sid is empty; name the statement or leave Sid out");
@@ -212,7 +214,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_effect(const JsonValue& value, Statement& statement) {
+  Read<void> read_effect(const JsonValue& value, Statement& statement) {
     TRY(const std::string effect, text_of(value, "Effect"));
     if (effect != "Allow" && effect != "Deny")
       return refuse(value.place, fmt::format(R"(Effect "{}" does not exist; write "Allow" or "Deny")", effect));
@@ -222,14 +224,14 @@ class DocumentReader {
   }
 
   /// Notes that one of `X` and `NotX` was read; both are one too many.
-  static Result<void> take_turn(const JsonMember& member, std::string_view element, bool& seen) {
+  static Read<void> take_turn(const JsonMember& member, std::string_view element, bool& seen) {
     if (seen)
       return refuse(member.place, fmt::format("a statement has {0} or Not{0}, not both; split it in two", element));
     seen = true;
     return {};
   }
 
-  Result<void> read_actions(const JsonMember& member, Statement& statement) {
+  Read<void> read_actions(const JsonMember& member, Statement& statement) {
     TRY_VOID(take_turn(member, "Action", seen_.action));
     statement.not_action = member.name == "NotAction";
     if (statement.not_action && kind_ == PolicyKind::resource_control)
@@ -242,7 +244,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> check_action(const JsonValue& item) {
+  Read<void> check_action(const JsonValue& item) {
     const std::string_view written = item.text;
     if (is_everything(written)) return {};
     const std::size_t colon = written.find(':');
@@ -254,7 +256,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_resources(const JsonMember& member, Statement& statement) {
+  Read<void> read_resources(const JsonMember& member, Statement& statement) {
     TRY_VOID(take_turn(member, "Resource", seen_.resource));
     statement.not_resource = member.name == "NotResource";
     TRY(const auto items, list_of(member.value, member.name));
@@ -266,7 +268,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> check_resource(const JsonValue& item, bool has_variables) const {
+  Read<void> check_resource(const JsonValue& item, bool has_variables) const {
     const std::string_view written = item.text;
     if (is_everything(written)) return {};
     if (!written.starts_with("arn:"))
@@ -292,7 +294,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_principals(const JsonMember& member, Statement& statement) {
+  Read<void> read_principals(const JsonMember& member, Statement& statement) {
     if (!has_principals(kind_))
       return refuse(member.place, fmt::format("{} has no {}; it speaks of whoever it is attached to: take it away",
                                               a_policy(kind_), member.name));
@@ -318,7 +320,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_principal_entry(const JsonMember& entry, Statement& statement) {
+  Read<void> read_principal_entry(const JsonMember& entry, Statement& statement) {
     using Type = PrincipalPattern::Type;
     constexpr std::array<std::pair<std::string_view, Type>, 4> types = {{{"AWS", Type::aws},
                                                                          {"Service", Type::service},
@@ -337,7 +339,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> check_principal(PrincipalPattern::Type type, const JsonValue& item) {
+  Read<void> check_principal(PrincipalPattern::Type type, const JsonValue& item) {
     const std::string_view written = item.text;
     if (type == PrincipalPattern::Type::canonical_user) {
       note(item.place, "CanonicalUser is known to Amazon S3 only and matches nobody here");
@@ -365,7 +367,7 @@ class DocumentReader {
                               written));
   }
 
-  Result<void> read_conditions(const JsonValue& value, Statement& statement) {
+  Read<void> read_conditions(const JsonValue& value, Statement& statement) {
     if (!value.is(Kind::object))
       return refuse(value.place, fmt::format("Condition is an object of operators, not {}", name(value.kind)));
     if (value.members.empty()) note(value.place, "Condition is empty and narrows nothing");
@@ -402,7 +404,7 @@ class DocumentReader {
         written);
   }
 
-  static Result<void> check_key_is_new(const JsonMember& member, const Statement& statement, std::size_t first) {
+  static Read<void> check_key_is_new(const JsonMember& member, const Statement& statement, std::size_t first) {
     const std::string& key_lower = statement.conditions.back().key_lower;
     for (std::size_t i = first; i + 1 < statement.conditions.size(); ++i)
       if (statement.conditions[i].key_lower == key_lower)
@@ -412,7 +414,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> read_condition(const JsonMember& member, const OperatorName& op, Statement& statement) {
+  Read<void> read_condition(const JsonMember& member, const OperatorName& op, Statement& statement) {
     Condition condition;
     condition.op = op.op;
     condition.quantifier = op.quantifier;
@@ -437,7 +439,7 @@ class DocumentReader {
     return {};
   }
 
-  Result<void> add_condition_value(const JsonValue& value, Condition& condition) {
+  Read<void> add_condition_value(const JsonValue& value, Condition& condition) {
     if (!value.is(Kind::string) && !value.is(Kind::number) && !value.is(Kind::boolean))
       return refuse(value.place,
                     fmt::format("a condition value is a string, number or boolean, not {}", name(value.kind)));
@@ -462,7 +464,7 @@ class DocumentReader {
       note(value.place, fmt::format(R"("{}" has fewer than the six parts of an ARN and matches none)", value.text));
   }
 
-  Result<void> check_complete(const JsonValue& value, const Statement& statement) {
+  Read<void> check_complete(const JsonValue& value, const Statement& statement) {
     if (!seen_.effect) return refuse(value.place, R"(a statement without Effect; add "Effect": "Allow" or "Deny")");
     if (!seen_.action) return refuse(value.place, R"(a statement without Action; add Action or NotAction)");
     if (!seen_.resource && kind_ != PolicyKind::resource)
@@ -561,14 +563,21 @@ std::size_t characters_max(PolicyKind kind) {
   return 0;
 }
 
-Result<Document> parse_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices) {
+std::expected<Document, Fault> read_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices) {
   TRY_VOID(check_size(text, kind));
-  const auto root = read_json(text, Alphabet::policy, document_depth_max);
-  if (!root) return refuse(root.error().place, root.error().what);
-  auto document = DocumentReader(kind, notices).read(*root);
-  if (document && !document->has_variables && text.contains("${"))
-    notices.push_back({root->place, R"(policy variables are plain text without "Version": "2012-10-17")"});
+  TRY(const JsonValue root, read_json(text, Alphabet::policy, document_depth_max));
+  TRY(Document document, DocumentReader(kind, notices).read(root));
+  if (!document.has_variables && text.contains("${"))
+    notices.push_back({root.place, R"(policy variables are plain text without "Version": "2012-10-17")"});
   return document;
+}
+
+base::Result<Document> parse_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices) {
+  auto document = read_document(text, kind, notices);
+  if (document) return *std::move(document);
+  const Fault& fault = document.error();
+  return base::fail(base::Code::config_invalid,
+                    fmt::format("line {}, column {}: {}", fault.place.line, fault.place.column, fault.what));
 }
 
 }  // namespace portolan::iam

@@ -12,7 +12,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,5 +88,8 @@ std::size_t characters_max(PolicyKind kind);
 /// Fails with Code::config_invalid and a message "line L, column C: what is wrong; what to write instead". Appends
 /// to `notices`. Bounds: characters_max(), 256 KiB with white space, depth 16.
 base::Result<Document> parse_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices);
+
+/// The same with the place apart, for texts that stand within a larger one.
+std::expected<Document, Fault> read_document(std::string_view text, PolicyKind kind, std::vector<Notice>& notices);
 
 }  // namespace portolan::iam

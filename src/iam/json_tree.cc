@@ -58,9 +58,9 @@ class JsonReader {
   JsonReader(std::string_view text, Alphabet alphabet, int depth_max)
       : text_(text), alphabet_(alphabet), depth_max_(depth_max) {}
 
-  std::expected<JsonValue, JsonFault> read() {
+  std::expected<JsonValue, Fault> read() {
     if (text_.starts_with("\xef\xbb\xbf"))
-      return std::unexpected(JsonFault{{}, "a byte order mark; save the text as UTF-8 without one"});
+      return std::unexpected(Fault{{}, "a byte order mark; save the text as UTF-8 without one"});
     JsonValue value;
     skip_space();
     if (!read_value(value, 0)) return std::unexpected(std::move(fault_));
@@ -309,7 +309,7 @@ class JsonReader {
   std::size_t at_ = 0;
   std::uint32_t line_ = 1;
   std::size_t line_begin_ = 0;
-  JsonFault fault_;
+  Fault fault_;
 };
 
 }  // namespace
@@ -337,7 +337,7 @@ std::string_view name(JsonValue::Kind kind) {
   return "";
 }
 
-std::expected<JsonValue, JsonFault> read_json(std::string_view text, Alphabet alphabet, int depth_max) {
+std::expected<JsonValue, Fault> read_json(std::string_view text, Alphabet alphabet, int depth_max) {
   return JsonReader(text, alphabet, depth_max).read();
 }
 

@@ -40,12 +40,6 @@ struct JsonMember {
   JsonValue value;
 };
 
-/// What is wrong and where; `what` has no place in it.
-struct JsonFault {
-  Place place;
-  std::string what;
-};
-
 enum class Alphabet : std::uint8_t {
   unicode,
   /// What IAM's APIs take as the text of a policy: U+0009, U+000A, U+000D and U+0020 to U+00FF, for the text as
@@ -54,7 +48,7 @@ enum class Alphabet : std::uint8_t {
 };
 
 /// The whole of `text` as one value. `depth_max` counts arrays and objects within one another.
-std::expected<JsonValue, JsonFault> read_json(std::string_view text, Alphabet alphabet, int depth_max);
+std::expected<JsonValue, Fault> read_json(std::string_view text, Alphabet alphabet, int depth_max);
 
 /// "string", "array" …, for messages.
 std::string_view name(JsonValue::Kind kind);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace portolan::iam {
 
@@ -10,6 +11,12 @@ struct Place {
   std::uint32_t line = 1;  // both from 1; the column counts bytes
   std::uint32_t column = 1;
   friend constexpr bool operator==(Place, Place) = default;
+};
+
+/// What is wrong with a text, and where. `what` has no place in it.
+struct Fault {
+  Place place;
+  std::string what;
 };
 
 }  // namespace portolan::iam
