@@ -7,19 +7,12 @@
 #include <functional>
 
 #include "config/glob.h"
+#include "policy/sentence.h"
 
 namespace portolan::policy {
 namespace {
 
 using domain::RegionMask;
-
-/// The action in IAM's words. Converse has no action of its own (aws: Service Authorization Reference, Amazon
-/// Bedrock).
-std::string_view action(const domain::Inference& inference) {
-  const bool stream = inference.stream || inference.operation == domain::Operation::invoke_model_stream ||
-                      inference.operation == domain::Operation::converse_stream;
-  return stream ? "bedrock:InvokeModelWithResponseStream" : "bedrock:InvokeModel";
-}
 
 template <class T>
 std::vector<const T*> those_matched(const std::vector<std::string>& globs,
@@ -116,22 +109,8 @@ std::string Permissions::why_no_region(const Tenant& tenant, const domain::Infer
 base::Result<domain::Grant> Permissions::denied(const domain::Principal& principal,
                                                 const domain::Inference& inference,
                                                 std::string_view because) const {
-  const domain::Region* source =
-      inference.source < catalog_->regions().size() ? &catalog_->region(inference.source) : nullptr;
-  std::string resource = fmt::format("arn:{}:bedrock:{}:", source != nullptr ? source->partition : "aws",
-                                     source != nullptr ? source->name : "");
-  if (inference.profile != nullptr) {
-    const bool application = inference.profile->kind == domain::ProfileKind::application;
-    resource +=
-        fmt::format("{}:{}/{}", principal.account_id,
-                    application ? "application-inference-profile" : "inference-profile", inference.profile->id);
-  } else {
-    resource += fmt::format(":foundation-model/{}",
-                            inference.model != nullptr ? inference.model->id : std::string{inference.requested});
-  }
   return base::fail(base::Code::access_denied,
-                    fmt::format("User: {} is not authorized to perform: {} on resource: {} because {}",
-                                principal.arn, action(inference), resource, because));
+                    fmt::format("{} because {}", not_authorized(principal, inference, *catalog_), because));
 }
 
 }  // namespace portolan::policy

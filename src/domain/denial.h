@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What said no at stop 4: one word in metrics and in records.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace portolan::domain {
+
+enum class Denial : std::uint8_t {
+  tenant,    // the configuration's rules for the tenant, or the key's own
+  freeze,    // an operator has switched it off
+  unnamed,   // policies are in force and the organisation does not name the principal
+  identity,  // and from here on the kind of policy
+  boundary,
+  session,
+  resource,
+  service_control,
+  resource_control,
+  listener,
+};
+inline constexpr std::size_t denial_count = 10;
+std::string_view name(Denial denial);
+
+}  // namespace portolan::domain
