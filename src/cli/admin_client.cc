@@ -112,6 +112,10 @@ Result<AdminClient::Answer> AdminClient::ask(std::string_view method, std::strin
 Result<std::string> AdminClient::expect(std::string_view method, std::string_view path,
                                         std::string_view body) const {
   TRY(Answer answer, ask(method, path, body));
+  return expect_success(std::move(answer));
+}
+
+Result<std::string> AdminClient::expect_success(Answer answer) {
   if (answer.status >= 200 && answer.status < 300) return std::move(answer.body);
   const auto reply = nlohmann::json::parse(answer.body, nullptr, false);
   const std::string words = reply.is_object() ? reply.value("error", answer.body) : answer.body;

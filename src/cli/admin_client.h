@@ -31,6 +31,8 @@ class AdminClient {
   /// The same, and anything but a 2xx becomes an error with the admin port's own words (401: Code::usage).
   base::Result<std::string> expect(std::string_view method, std::string_view path,
                                    std::string_view body = {}) const;
+  /// The second half of it.
+  static base::Result<std::string> expect_success(Answer answer);
 
  private:
   std::string url_;

@@ -66,10 +66,12 @@ base::Result<data::BackupSummary> make_backup(const std::string& data_dir, const
   data::BackupPlan plan{.directory = data_dir, .to = to, .pieces = {}, .passphrase = {}, .program_version = {}};
   TRY(plan.passphrase, passphrase(key));
   plan.pieces = data::small_pieces(*disk, data_dir);
-  // The secrets in it stay sealed under the master key, which is kept apart.
-  if (const std::string keys = data_dir + "/keys.db"; std::filesystem::exists(keys)) {
-    TRY(std::string content, store::content_of(keys));
-    plan.pieces.push_back(data::text_piece("keys.db", std::move(content)));
+  // The secrets in keys.db stay sealed under the master key, which is kept apart.
+  for (const char* name : {"keys.db", "policy.db"}) {
+    const std::string path = data_dir + "/" + name;
+    if (!std::filesystem::exists(path)) continue;
+    TRY(std::string content, store::content_of(path));
+    plan.pieces.push_back(data::text_piece(name, std::move(content)));
   }
   if (!config.empty()) {
     TRY(std::string text, read_text(config));

@@ -94,12 +94,14 @@ void RunningGateway::start_successor(const std::optional<world::CommandLine>& co
 Result<void> RunningGateway::start_successor(const world::CommandLine& command) {
   TRY_VOID(gateway_->hand_over());
   if (key_desk_ != nullptr) key_desk_->hold();
+  policy_desk_->hold();
   std::vector<int> sockets = gateway_->sockets();
   sockets.push_back(admin_.socket());
   auto successor = world::Successor::start(command, sockets, gateway_->trail_lock(), successor_ready_within);
   if (!successor) {
     gateway_->take_back();
     if (key_desk_ != nullptr) key_desk_->go_on();
+    policy_desk_->go_on();
     return base::fail(std::move(successor).error());
   }
   successor_ = *std::move(successor);
@@ -125,6 +127,7 @@ void RunningGateway::give_up_successor(const std::string& why) {
   successor_.reset();
   gateway_->take_back();
   if (key_desk_ != nullptr) key_desk_->go_on();
+  policy_desk_->go_on();
   write_admin_url();
   log(fmt::format("SIGUSR2: {}: {}", why, how));
 }

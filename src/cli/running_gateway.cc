@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/issued_keys.h"
 #include "data/directory.h"
+#include "domain/nearest.h"
 #include "trail/lookup.h"
 #include "wire/target.h"
 
@@ -129,9 +130,11 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(std::optional<store::MasterKeys> named, running->named_master_keys(config));
   std::vector<domain::IssuedKey> issued;
   if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
-  TRY(running->gateway_, gateway::Gateway::start(
-                             std::move(config), clock, *running->disk_, fresh_seed(), std::move(issued),
-                             [](const std::string& line) { log(line); }, running->inherited_));
+  TRY_VOID(running->open_policy_desk(clock));
+  TRY(running->gateway_,
+      gateway::Gateway::start(
+          std::move(config), clock, *running->disk_, fresh_seed(), std::move(issued),
+          running->policy_desk_->freezes(), [](const std::string& line) { log(line); }, running->inherited_));
   running->mount_routes();
   if (mount) mount(running->admin_);
   std::vector<world::Descriptor> admin_sockets =
@@ -191,8 +194,29 @@ void RunningGateway::mount_routes() {
         return control::admin_error(400, "this gateway issues no keys: set keys.master_key and start it again");
       });
   }
+  policy_desk_->mount(admin_);
   admin_.route("GET", "/api/trail",
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
+}
+
+Result<void> RunningGateway::open_policy_desk(const world::Clock& clock) {
+  TRY(auto store, store::PolicyStore::open(data_dir_ + "/policy.db"));
+  control::PolicyDesk::Doors doors{
+      .now = [&clock] { return clock.wall(); },
+      .admit_profile = [this](const std::string& profile) -> Result<void> {
+        const std::shared_ptr<const gateway::Snapshot> now_serving = gateway_->snapshot();
+        const domain::Catalog& catalog = now_serving->catalog;
+        if (catalog.find_profile(profile) != nullptr) return {};
+        return base::fail(base::Code::usage, "there is no inference profile " + profile +
+                                                 domain::did_you_mean(catalog.nearest_profile(profile)));
+      },
+      .publish = [this](std::vector<domain::Freeze> freezes) { return gateway_->use_freezes(std::move(freezes)); },
+      .record = [this](const domain::Act& act) { return gateway_->record(act); },
+      .log = log};
+  TRY(policy_desk_, control::PolicyDesk::open(std::move(store), std::move(doors)));
+  for (const domain::Freeze& freeze : policy_desk_->freezes())
+    log("frozen: " + describe(freeze) + ", by " + freeze.by + ": " + freeze.why);
+  return {};
 }
 
 /// None without a key store, or when the configuration names none. Code::config_invalid when they do not open it.

@@ -9,6 +9,7 @@
 
 #include "control/admin_server.h"
 #include "control/key_desk.h"
+#include "control/policy_desk.h"
 #include "gateway/gateway.h"
 #include "world/clock.h"
 #include "world/disk.h"
@@ -42,6 +43,7 @@ class RunningGateway {
   RunningGateway() = default;
   void mount_routes();
   base::Result<std::optional<store::MasterKeys>> named_master_keys(const config::Config& config) const;
+  base::Result<void> open_policy_desk(const world::Clock& clock);
   void reload_now(const std::function<base::Result<config::Config>()>& reload);
   void write_admin_url() const;
 
@@ -55,6 +57,7 @@ class RunningGateway {
   std::unique_ptr<world::Disk> disk_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<control::KeyDesk> key_desk_;  // null: the configuration has no `keys`
+  std::unique_ptr<control::PolicyDesk> policy_desk_;
   control::AdminServer admin_;
   std::string address_;
   std::string tls_address_;

@@ -63,8 +63,8 @@ struct AdminServer::Server {
 
   void accept();
   void accept_after_a_pause();
-  AdminReply answer(const http::request<http::string_body>& request) const;
-  AdminReply find(const http::request<http::string_body>& request) const;
+  AdminReply answer(const http::request<http::string_body>& request, const std::string& peer) const;
+  AdminReply find(const http::request<http::string_body>& request, const std::string& peer) const;
   bool host_known(std::string_view host) const;
   bool key_fits(const http::request<http::string_body>& request) const;
 };
@@ -72,7 +72,12 @@ struct AdminServer::Server {
 /// One operator's connection: requests one after another, each within a deadline.
 class AdminServer::Server::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Server& server, Tcp::socket socket) : server_(server), stream_(std::move(socket)) { ++server_.sessions; }
+  Session(Server& server, Tcp::socket socket) : server_(server), stream_(std::move(socket)) {
+    ++server_.sessions;
+    beast::error_code unknown;
+    const Tcp::endpoint peer = stream_.socket().remote_endpoint(unknown);
+    if (!unknown) peer_ = peer.address().to_string();
+  }
   ~Session() { --server_.sessions; }
 
   void read() {
@@ -112,7 +117,7 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
     const http::request<http::string_body>& request = parser_->get();
     reply_ = {};
     reply_.version(request.version());
-    fill(server_.answer(request));
+    fill(server_.answer(request, peer_));
     reply_.keep_alive(request.keep_alive() && server_.acceptor.is_open());
     send();
   }
@@ -139,6 +144,7 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
 
   Server& server_;
   beast::tcp_stream stream_;
+  std::string peer_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> reply_;
@@ -174,7 +180,8 @@ bool AdminServer::Server::key_fits(const http::request<http::string_body>& reque
   return value.starts_with(scheme) && base::equal_constant_time(value.substr(scheme.size()), options.key);
 }
 
-AdminReply AdminServer::Server::answer(const http::request<http::string_body>& request) const {
+AdminReply AdminServer::Server::answer(const http::request<http::string_body>& request,
+                                       const std::string& peer) const {
   const auto host_field = request[http::field::host];
   const std::string_view host{host_field.data(), host_field.size()};
   if (!host_known(host))
@@ -183,13 +190,17 @@ AdminReply AdminServer::Server::answer(const http::request<http::string_body>& r
   const std::string_view origin{origin_field.data(), origin_field.size()};
   if (!origin.empty() && origin != "http://" + std::string(host) && origin != "https://" + std::string(host))
     return admin_error(403, "requests from another site's pages are refused");
-  return find(request);
+  return find(request, peer);
 }
 
-AdminReply AdminServer::Server::find(const http::request<http::string_body>& request) const {
+AdminReply AdminServer::Server::find(const http::request<http::string_body>& request,
+                                     const std::string& peer) const {
   const std::string_view target{request.target().data(), request.target().size()};
-  AdminRequest asked{
-      .method = std::string(request.method_string()), .path = {}, .query = {}, .body = request.body()};
+  AdminRequest asked{.method = std::string(request.method_string()),
+                     .path = {},
+                     .query = {},
+                     .body = request.body(),
+                     .peer_address = peer};
   const std::size_t question = target.find('?');
   if (!base::percent_decode(target.substr(0, question), asked.path))
     return admin_error(400, "the path has a broken escape");

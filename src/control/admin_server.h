@@ -22,6 +22,7 @@ struct AdminRequest {
   std::string path;   // decoded, without the query
   std::string query;  // raw
   std::string body;
+  std::string peer_address;
 };
 
 struct AdminReply {

@@ -10,6 +10,7 @@
 //   master.key      of `portolan up` only, which has no better place; a configuration names its own
 //   portolan.yaml   of `portolan up` only; a configuration has its own `version`
 //   keys.db         carries its version (store/database.h)
+//   policy.db       the same
 //   trail/*.seg     each carries its version (trail/segment.h)
 //   trail/*.idx     each carries its version; made anew when it is another (trail/segment_index.h)
 //   trail/*.open    empty; its segment is left to a process that hands over (trail/trail_recovery.cc)

@@ -2,10 +2,13 @@
 #include "gateway/gateway.h"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <future>
 #include <iterator>
 #include <latch>
 #include <map>
 #include <nlohmann/json.hpp>
+
+#include "trail/act_record.h"
 
 namespace portolan::gateway {
 
@@ -13,6 +16,9 @@ using base::Result;
 namespace asio = world::asio;
 
 namespace {
+
+constexpr std::uint64_t first_epoch = 1;
+constexpr std::chrono::seconds act_record_within{5};
 
 Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls, base::WallTime now) {
   world::ServerTls::Options options{.client_ca_file = tls.client_ca_file};
@@ -37,10 +43,13 @@ Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls,
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
                                                 std::uint64_t seed, std::vector<domain::IssuedKey> issued,
+                                                std::vector<domain::Freeze> freezes,
                                                 std::function<void(const std::string&)> tell,
                                                 world::Inheritance& inherited) {
-  std::unique_ptr<Gateway> gateway{new Gateway(clock)};
-  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued);
+  std::unique_ptr<Gateway> gateway{new Gateway(clock, ~seed)};
+  auto snapshot =
+      std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued,
+                                       std::make_shared<const policy::Rules>(first_epoch, std::move(freezes)));
   gateway->issued_ = std::move(issued);
   const config::Config& settings = snapshot->config;
   const unsigned reactors =
@@ -151,7 +160,7 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
   if (tls != nullptr && config.listen.tls) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
-  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_);
+  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, before->rules);
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
@@ -171,16 +180,48 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
 Result<void> Gateway::use_keys(std::vector<domain::IssuedKey> issued) {
   const std::scoped_lock one_change(changes_);
   issued_ = std::move(issued);
-  const auto after = std::make_shared<const Snapshot>(snapshot()->config, meters_, issued_);
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  auto in_force = put_in_force(before->config, before->rules, "keys");
+  signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
+  return in_force;
+}
+
+Result<void> Gateway::use_freezes(std::vector<domain::Freeze> freezes) {
+  const std::scoped_lock one_change(changes_);
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  return put_in_force(before->config,
+                      std::make_shared<const policy::Rules>(before->rules->epoch() + 1, std::move(freezes)),
+                      "freezes");
+}
+
+/// With changes_ held.
+Result<void> Gateway::put_in_force(config::Config config, std::shared_ptr<const policy::Rules> rules,
+                                   std::string_view what) {
+  const auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, std::move(rules));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
   }
-  const bool in_force = on_each_reactor([after](Core& core) { core.journey->use(after); });
-  signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
-  if (in_force) return {};
-  return base::fail(base::Code::internal,
-                    "a reactor has not taken the changed keys within 1 s; they are in force once it has");
+  if (on_each_reactor([after](Core& core) { core.journey->use(after); })) return {};
+  return base::fail(base::Code::internal, "a reactor has not taken the changed " + std::string(what) +
+                                              " within 1 s; they are in force once it has");
+}
+
+Result<void> Gateway::record(const domain::Act& act) {
+  std::string json;
+  {
+    const std::scoped_lock lock(changes_);
+    const std::shared_ptr<const Snapshot> now = snapshot();
+    json = trail::act_record(act, base::uuid(random_), now->catalog.region(now->config.source_region).name);
+  }
+  const auto written = std::make_shared<std::promise<Result<void>>>();
+  std::future<Result<void>> outcome = written->get_future();
+  Core& core = *cores_.front();
+  asio::co_spawn(
+      core.reactor.io, recorder_->durable(std::move(json), core.reactor.index),
+      [written](const std::exception_ptr&, Result<void> result) { written->set_value(std::move(result)); });
+  if (outcome.wait_for(act_record_within) == std::future_status::ready) return outcome.get();
+  return base::fail(base::Code::unrecordable, "the trail did not take the record within 5 s");
 }
 
 /// Waits for all, at most a second. True when all have done it.
@@ -243,6 +284,9 @@ void Gateway::add_gauges() {
                  .help = "1 when the trail refuses records and calls fail.",
                  .labels = "",
                  .value = [&trail] { return trail.broken() ? 1.0 : 0.0; }});
+  metrics_->add({.name = "portolan_freezes", .help = "Freezes in force.", .labels = "", .value = [this] {
+                   return static_cast<double>(snapshot()->rules->freezes().size());
+                 }});
   metrics_->add({.name = "portolan_retry_budget_tokens",
                  .help = "Retries that may be taken now.",
                  .labels = "",

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "domain/act.h"
 #include "gateway/journey.h"
 #include "gateway/listener.h"
 #include "observe/metrics.h"
@@ -50,6 +51,7 @@ class Gateway {
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
                                                       world::Disk& disk, std::uint64_t seed,
                                                       std::vector<domain::IssuedKey> issued,
+                                                      std::vector<domain::Freeze> freezes,
                                                       std::function<void(const std::string&)> tell,
                                                       world::Inheritance& inherited);
   ~Gateway();
@@ -69,6 +71,14 @@ class Gateway {
   /// reactor works with them, so that a revoked key is refused when whoever revoked it is told so. Code::internal
   /// when a reactor is too busy to take them within a second; they are in force as soon as it has.
   base::Result<void> use_keys(std::vector<domain::IssuedKey> issued);
+
+  /// Takes these in place of the freezes before. Returns once every reactor works with them: from then on no
+  /// attempt begins against them, of calls in flight neither. Code::internal as for use_keys.
+  base::Result<void> use_freezes(std::vector<domain::Freeze> freezes);
+
+  /// Returns when an operator's act is in the trail, on stable storage. Code::unrecordable when it could not be
+  /// written, or not within five seconds.
+  base::Result<void> record(const domain::Act& act);
 
   Explanation explain(const Hypothesis& hypothesis);
   std::string metrics() const;
@@ -99,17 +109,20 @@ class Gateway {
     std::thread thread;
   };
 
-  explicit Gateway(const world::Clock& clock) : clock_(clock) {}
+  Gateway(const world::Clock& clock, std::uint64_t seed) : clock_(clock), random_(seed) {}
   void add_gauges();
   bool on_each_reactor(const std::function<void(Core&)>& change);
+  base::Result<void> put_in_force(config::Config config, std::shared_ptr<const policy::Rules> rules,
+                                  std::string_view what);
   base::Result<std::uint16_t> listen(Core& core, const std::string& address, std::uint16_t port,
                                      Listener::Speaks speaks, std::vector<world::Descriptor>& inherited);
   std::vector<std::pair<std::string, double>> certificates_expire() const;
   std::int64_t calls_in_flight() const;
 
   const world::Clock& clock_;
-  std::mutex changes_;  // one change of the snapshot at a time; guards issued_
+  std::mutex changes_;  // one change of the snapshot at a time; guards issued_ and random_
   std::vector<domain::IssuedKey> issued_;
+  base::Random random_;       // for the ids of recorded acts
   mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const world::ServerTls> tls_;  // null: no TLS port

@@ -213,6 +213,7 @@ void Journey::count(const Call& call) {
   if (call.error) {
     counters.refused[static_cast<std::size_t>(call.stage)][static_cast<std::size_t>(call.error->code)].fetch_add(
         1, relaxed);
+    if (call.denied_by) counters.denied[static_cast<std::size_t>(*call.denied_by)].fetch_add(1, relaxed);
     if (call.reply.begun) counters.streams_cut.fetch_add(1, relaxed);
     return;
   }

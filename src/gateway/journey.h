@@ -52,6 +52,8 @@ class Journey {
   base::Result<void> still_wanted(Call& call, const ReplySink& sink) const;
 
   // stop 7
+  class Clearance;
+  base::Result<void> still_permitted(Call& call, domain::RegionIndex region) const;
   world::Task<base::Result<void>> attempt(Call& call, ReplySink& sink);
   world::Task<base::Result<void>> round_of_attempts(Call& call, ReplySink& sink, std::string_view path,
                                                     std::string_view body, const base::Digest& body_hash,

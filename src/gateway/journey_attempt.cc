@@ -93,6 +93,29 @@ bool spares_the_region(const base::Error& error) {
 
 }  // namespace
 
+/// Looks once more when the connection stands: connecting may have taken longer than a change of the rules.
+class Journey::Clearance final : public upstream::Clearance {
+ public:
+  Clearance(const Journey& journey, Call& call, domain::RegionIndex region)
+      : journey_(journey), call_(call), region_(region) {}
+  Result<void> ask() override { return journey_.still_permitted(call_, region_); }
+
+ private:
+  const Journey& journey_;
+  Call& call_;
+  domain::RegionIndex region_;
+};
+
+/// Rules may have changed since the call was judged. They are put in force on the reactor's own thread, so that no
+/// attempt begins outside them once all reactors have them.
+Result<void> Journey::still_permitted(Call& call, domain::RegionIndex region) const {
+  const policy::Rules& newest = *snapshot_->rules;
+  if (newest.epoch() != call.rules_epoch) TRY_VOID(permit_again(call, newest));
+  if (call.grant.allowed.contains(region)) return {};
+  return base::fail(Code::access_denied, "The policies that were put in force since the call began exclude " +
+                                             call.catalog().region(region).name + ".");
+}
+
 Task<Result<void>> Journey::attempt(Call& call, ReplySink& sink) {
   call.stage = domain::Stage::attempt;
   const std::string path = upstream_path(call.inference);
@@ -135,9 +158,15 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
   const unsigned attempts_max = std::min<unsigned>(call.snapshot->config.retry.attempts_max, domain::attempts_max);
   Result<void> outcome = base::fail(std::move(last));
   for (std::size_t i = 0; i < call.plan.size && call.attempt_count < attempts_max; ++i) {
-    // The next best stands ready in case this one fails.
-    if (i + 1 < call.plan.size) parts_.transport.warm(call.plan.candidates[i + 1].region);
     const domain::RegionIndex region = call.plan.candidates[i].region;
+    if (const Result<void> permitted = still_permitted(call, region); !permitted) {
+      if (call.grant.allowed.empty() || call.attempt_count == 0) outcome = permitted;
+      if (call.grant.allowed.empty()) co_return outcome;
+      continue;
+    }
+    // The next best stands ready in case this one fails.
+    if (i + 1 < call.plan.size && call.grant.allowed.contains(call.plan.candidates[i + 1].region))
+      parts_.transport.warm(call.plan.candidates[i + 1].region);
     if (!parts_.fleet.attempt_begun(region, i + 1 == call.plan.size)) continue;  // another call is its trial
     if (call.attempt_count > 0 && !parts_.retry_budget.take()) {
       parts_.fleet.attempt_abandoned(region);
@@ -151,7 +180,10 @@ Task<Result<void>> Journey::round_of_attempts(Call& call, ReplySink& sink, std::
     attempt.region = region;
     outcome = co_await try_region(call, sink, attempt, path, body, body_hash);
     if (outcome) co_return outcome;
-    if (call.reply.begun || outcome.error().facts().remedy != base::Remedy::retry_elsewhere) co_return outcome;
+    const bool excluded_meanwhile = !call.grant.allowed.empty() && !call.grant.allowed.contains(region);
+    if (call.reply.begun ||
+        (outcome.error().facts().remedy != base::Remedy::retry_elsewhere && !excluded_meanwhile))
+      co_return outcome;
     if (sink.gone()) co_return base::fail(Code::caller_gone, "The caller closed the connection.");
     if (parts_.reactor.clock.now() >= call.give_up_at)
       co_return base::fail(base::error_after(outcome.error(), Code::call_deadline,
@@ -198,7 +230,8 @@ Task<Result<void>> Journey::try_region(Call& call, ReplySink& sink, domain::Atte
   FlowPointer flow = parts_.transport.open(attempt.region);
   const Abandonable abandonable(sink, *flow);
   const std::string head = request_head(call, attempt.region, path, body.size(), body_hash);
-  const upstream::Outgoing outgoing{.head = head, .body = body};
+  Clearance clearance(*this, call, attempt.region);
+  const upstream::Outgoing outgoing{.head = head, .body = body, .clearance = &clearance};
   const base::Instant by = std::min(sent_at + silence_max(call.inference, deadlines), call.give_up_at);
   Result<const wire::ResponseHead*> started = co_await flow->start(outgoing, deadlines.connect, by);
   if (flow->sent()) attempt.bytes_sent = head.size() + body.size();

@@ -10,8 +10,13 @@ std::shared_ptr<quota::Meter> Meters::of(const config::Tenant& tenant) {
   return meter;
 }
 
-Snapshot::Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued)
-    : config(std::move(config_)), catalog(*config.catalog), keyring(config, issued), permissions(config) {
+Snapshot::Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued,
+                   std::shared_ptr<const policy::Rules> rules_)
+    : config(std::move(config_)),
+      catalog(*config.catalog),
+      keyring(config, issued),
+      permissions(config),
+      rules(std::move(rules_)) {
   for (const config::Tenant& tenant : config.tenants) {
     meters.push_back(tenant_meters.of(tenant));
     call_classes.push_back(domain::call_class(tenant.call_class).value_or(domain::CallClass::standard));

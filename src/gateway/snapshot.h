@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "identity/identify.h"
 #include "policy/permit.h"
+#include "policy/rules.h"
 #include "quota/meter.h"
 
 namespace portolan::gateway {
@@ -27,12 +28,14 @@ class Meters {
 };
 
 struct Snapshot {
-  Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued = {});
+  Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued = {},
+           std::shared_ptr<const policy::Rules> rules_ = std::make_shared<policy::Rules>());
 
   config::Config config;
   const domain::Catalog& catalog;  // config.catalog
   identity::Keyring keyring;
   policy::Permissions permissions;
+  std::shared_ptr<const policy::Rules> rules;          // never null
   std::vector<std::shared_ptr<quota::Meter>> meters;   // by tenant index
   std::vector<domain::CallClass> call_classes;         // by tenant index
   domain::RegionMask reachable;                        // Regions that have an endpoint

@@ -146,8 +146,23 @@ Result<void> resolve_model(Call& call, std::string_view text) {
 // Stop 4: where may it run?
 Result<void> permit(Call& call) {
   call.stage = Stage::permit;
-  TRY(call.grant, call.snapshot->permissions.permit(*call.identity.principal, call.inference));
-  return {};
+  auto granted = call.snapshot->permissions.permit(*call.identity.principal, call.inference);
+  if (!granted) {
+    call.denied_by = domain::Denial::tenant;
+    return base::fail(std::move(granted).error());
+  }
+  call.grant = *granted;
+  return permit_again(call, *call.snapshot->rules);
+}
+
+Result<void> permit_again(Call& call, const policy::Rules& newest) {
+  call.rules_epoch = newest.epoch();
+  auto refusal = newest.refuse(*call.identity.principal, call.inference, call.catalog());
+  if (!refusal) return {};
+  call.stage = Stage::permit;
+  call.grant.allowed = {};
+  call.denied_by = refusal->by;
+  return base::fail(std::move(refusal->error));
 }
 
 // Stop 5: may they have that much?

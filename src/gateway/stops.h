@@ -41,6 +41,9 @@ base::Result<void> resolve_model(Call& call, std::string_view text);
 /// The other part: how many output tokens, against the model's own limit.
 base::Result<void> limit_output(Call& call);
 base::Result<void> permit(Call& call);
+/// The part of stop 4 that a call passes anew when the rules have changed since it was judged: the grant is
+/// narrowed to what `newest` allows too, never widened. Refused, it is empty and call.stage is permit.
+base::Result<void> permit_again(Call& call, const policy::Rules& newest);
 base::Result<void> reserve(Call& call, const Bench& bench, bool hold);
 base::Result<void> plan(Call& call, const Bench& bench);
 

@@ -27,6 +27,7 @@ struct Act {
 
   std::optional<base::Code> fails;  // no reply at all
   base::Duration after{};           // before the head
+  base::Duration connects_after{};
   int status = 200;
   Fields fields;
   std::vector<std::string> pieces;
@@ -154,8 +155,10 @@ class ScriptedRegions final : public upstream::Transport {
       const bool connects =
           act_.fails != base::Code::upstream_refused && act_.fails != base::Code::upstream_connect_timeout;
       if (act_.fails == base::Code::upstream_connect_timeout) co_await wait(connect);
+      if (act_.connects_after > base::Duration{}) co_await wait(act_.connects_after);
       if (abandoned_) co_return left();
       if (connects) {
+        if (outgoing.clearance != nullptr) CO_TRY_VOID(outgoing.clearance->ask());
         sent_ = true;
         seen_ = &regions_.seen_.emplace_back(Seen{.region = regions_.catalog_.region(region_).name,
                                                   .head = std::string(outgoing.head),

@@ -202,6 +202,11 @@ void write_calls(Page& page, const Reactors& reactors) {
                                   label("code", base::facts(static_cast<base::Code>(code)).name),
                               total(reactors, [&](const Counters& c) -> auto& { return c.refused[stop][code]; }));
 
+  page.family("portolan_denials_total", "counter", "Calls denied at stop 4, by what denied them.");
+  for (std::size_t by = 0; by < domain::denial_count; ++by)
+    page.sample_unless_zero(label("by", domain::name(static_cast<domain::Denial>(by))),
+                            total(reactors, [&](const Counters& c) -> auto& { return c.denied[by]; }));
+
   page.family("portolan_calls_in_flight", "gauge", "Calls begun and not yet ended.");
   page.sample("",
               static_cast<double>(total(reactors, [](const Counters& c) -> auto& { return c.calls_in_flight; })));

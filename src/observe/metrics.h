@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "domain/call.h"
 #include "domain/catalog.h"
+#include "domain/denial.h"
 
 namespace portolan::observe {
 
@@ -56,6 +57,7 @@ struct Counters {
   std::array<Count, operations> calls{};                                // by operation, all
   std::array<Count, operations> served{};                               // by operation
   std::array<std::array<Count, codes>, domain::stage_count> refused{};  // by stop and error code
+  std::array<Count, domain::denial_count> denied{};                     // by what denied
   std::array<Count, domain::regions_max> attempts{};                    // by Region
   std::array<Count, domain::regions_max> attempts_failed{};
   std::array<Count, domain::regions_max> served_by{};

@@ -139,6 +139,7 @@ Task<Result<const wire::ResponseHead*>> Pools::Lane::start(Outgoing outgoing, ba
 }
 
 Task<Result<const wire::ResponseHead*>> Pools::Lane::exchange(Outgoing outgoing, base::Instant by) {
+  if (outgoing.clearance != nullptr) CO_TRY_VOID(outgoing.clearance->ask());
   begin_ = end_ = 0;
   any_byte_ = false;
   body_done_ = false;

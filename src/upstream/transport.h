@@ -16,10 +16,19 @@
 
 namespace portolan::upstream {
 
+/// Asked right before the first byte of a request would leave, however long it took to connect. An Error ends the
+/// exchange, and nothing is sent.
+class Clearance {
+ public:
+  virtual ~Clearance() = default;
+  virtual base::Result<void> ask() = 0;
+};
+
 /// A request as it goes out. Views must live until Flow::start returned.
 struct Outgoing {
   std::string_view head;  // request line, fields and blank line
   std::string_view body;
+  Clearance* clearance = nullptr;  // null: nobody has to be asked
 };
 
 class Flow {
@@ -29,7 +38,7 @@ class Flow {
   /// Connects when no kept connection is at hand (within `connect`), sends, and waits until `by` for the reply's
   /// head. The head and its views are valid until the first next(). Errors: upstream_refused,
   /// upstream_connect_timeout, upstream_silent, upstream_cut, upstream_malformed; overloaded when this process has
-  /// no descriptor left.
+  /// no descriptor left; what the clearance says.
   virtual world::Task<base::Result<const wire::ResponseHead*>> start(Outgoing outgoing, base::Duration connect,
                                                                      base::Instant by) = 0;
   /// The next piece of the reply's body, chunk framing removed; empty at its end. Valid until the next call. A body

@@ -67,6 +67,9 @@ describe("against a running gateway", () => {
     await portolan.runtime().send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: "#tokens=1" }] }] }));
     await portolan.clear();
     await fetch(`${portolan.gateway}/nowhere`);
+    await portolan.cli(["policy", "freeze", "all", "--why", "to see it counted"]);
+    await assert.rejects(portolan.runtime().send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: "#tokens=1" }] }] })));
+    await portolan.cli(["policy", "unfreeze", "all", "--why", "it was"]);
     const reply = await fetch(`${portolan.admin}/metrics`, { headers: { authorization: `Bearer ${portolan.ready.admin_key}` } });
     const scrape = await reply.text();
     const labels = (name) => {
@@ -82,7 +85,7 @@ describe("against a running gateway", () => {
   test("every command that the documents name exists", async () => {
     const pages = (await readdir(path.join(repository, "docs"), { recursive: true })).filter((name) => name.endsWith(".md"));
     const texts = await Promise.all([read("README.md"), ...pages.map((page) => read("docs", page))]);
-    const commands = new Set(all(texts.join("\n"), /\bportolan ((?:sandbox|trail|key) [a-z]+|up|serve|check|explain|load|backup|restore|sandbox)\b/g).flat());
+    const commands = new Set(all(texts.join("\n"), /\bportolan ((?:sandbox|trail|key|policy) [a-z]+|up|serve|check|explain|load|backup|restore|sandbox)\b/g).flat());
     assert.ok(commands.size >= 9, [...commands].join(", "));
     for (const command of commands) {
       const { code, stderr } = await run([...command.split(" "), "--help"]);
