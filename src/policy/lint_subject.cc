@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/lint_subject.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace portolan::policy {
+namespace {
+
+using iam::Condition;
+using iam::Effect;
+using iam::Statement;
+
+/// Keys whose value a caller, or the moment, decides. (IAM User Guide, "AWS global condition context keys"; Service
+/// Authorization Reference, "Amazon Bedrock".) One that ends in '/' goes on with a tag.
+constexpr std::array keys_of_single_requests = std::to_array<std::string_view>({"aws:calledvia",
+                                                                                "aws:calledviafirst",
+                                                                                "aws:calledvialast",
+                                                                                "aws:currenttime",
+                                                                                "aws:epochtime",
+                                                                                "aws:federatedprovider",
+                                                                                "aws:multifactorauthage",
+                                                                                "aws:multifactorauthpresent",
+                                                                                "aws:referer",
+                                                                                "aws:requesttag/",
+                                                                                "aws:resourcetag/",
+                                                                                "aws:securetransport",
+                                                                                "aws:sourceaccount",
+                                                                                "aws:sourcearn",
+                                                                                "aws:sourceidentity",
+                                                                                "aws:sourceip",
+                                                                                "aws:sourceorgid",
+                                                                                "aws:sourcevpc",
+                                                                                "aws:sourcevpcarn",
+                                                                                "aws:sourcevpce",
+                                                                                "aws:tagkeys",
+                                                                                "aws:tokenissuetime",
+                                                                                "aws:useragent",
+                                                                                "aws:userid",
+                                                                                "aws:viaawsservice",
+                                                                                "aws:vpceaccount",
+                                                                                "aws:vpceorgid",
+                                                                                "aws:vpceorgpaths",
+                                                                                "aws:vpcsourceip",
+                                                                                "bedrock:bearertokentype",
+                                                                                "bedrock:guardrailidentifier",
+                                                                                "bedrock:promptrouterarn",
+                                                                                "bedrock:servicetier"});
+
+bool is_of_single_requests(const Condition& condition) {
+  return std::ranges::any_of(keys_of_single_requests, [&](std::string_view key) {
+    return key.ends_with('/') ? condition.key_lower.starts_with(key) : condition.key_lower == key;
+  });
+}
+
+/// Met at best: an Allow applies, a Deny does not.
+void take_as_met(iam::Document& document) {
+  std::erase_if(document.statements, [](const Statement& statement) {
+    return statement.effect == Effect::deny && std::ranges::any_of(statement.conditions, is_of_single_requests);
+  });
+  for (Statement& statement : document.statements) std::erase_if(statement.conditions, is_of_single_requests);
+}
+
+/// Copies the set document by document; one that is attached twice stays one.
+class UsualCase {
+ public:
+  void take(Attachments& attached) {
+    take(attached.service_control);
+    take(attached.resource_control);
+  }
+  void take(Policies& policies) {
+    for (PolicyPointer& policy : policies) take(policy);
+  }
+  void take(PolicyPointer& policy) {
+    if (policy == nullptr) return;
+    PolicyPointer& known = taken_[policy.get()];
+    if (known == nullptr) {
+      Policy copy = *policy;
+      take_as_met(copy.document);
+      known = std::make_shared<const Policy>(std::move(copy));
+    }
+    policy = known;
+  }
+
+ private:
+  std::map<const Policy*, PolicyPointer> taken_;
+};
+
+Organization usual_case(Organization organization) {
+  UsualCase usual;
+  usual.take(organization.root);
+  for (auto& [path, unit] : organization.units) usual.take(unit.attached);
+  for (auto& [id, account] : organization.accounts) usual.take(account.attached);
+  for (auto& [arn, principal] : organization.principals) {
+    usual.take(principal.identity);
+    usual.take(principal.boundary);
+  }
+  for (auto& [session, policy] : organization.session_policies) usual.take(policy);
+  for (auto& [listener, policy] : organization.listeners) usual.take(policy);
+  return organization;
+}
+
+}  // namespace
+
+bool has_wildcard(std::string_view text) {
+  return text.find_first_of("*?") != std::string_view::npos;
+}
+
+std::optional<BedrockArn> bedrock_arn(std::string_view text) {
+  std::array<std::string_view, 5> parts;
+  for (std::string_view& part : parts) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    part = text.substr(0, colon);
+    text.remove_prefix(colon + 1);
+  }
+  if (parts[0] != "arn" || parts[2] != "bedrock") return std::nullopt;
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  return BedrockArn{.region = parts[3],
+                    .account = parts[4],
+                    .type = text.substr(0, slash),
+                    .id = text.substr(std::min(slash + 1, text.size()))};
+}
+
+bool covers(const Statement& statement, std::string_view action) {
+  const bool listed = std::ranges::any_of(
+      statement.actions, [&](const iam::ActionPattern& pattern) { return pattern.matches(action); });
+  return listed != statement.not_action;
+}
+
+bool covers_inference(const Statement& statement) {
+  return std::ranges::any_of(inference_actions_checked,
+                             [&](std::string_view action) { return covers(statement, action); });
+}
+
+bool is_positive(const Condition& condition) {
+  return !iam::negated(condition.op) && condition.op != iam::Operator::null && !condition.if_exists &&
+         condition.quantifier != iam::Quantifier::for_all_values;
+}
+
+const Condition* positive_condition(const Statement& statement, std::string_view key_lower) {
+  const auto found = std::ranges::find_if(statement.conditions, [&](const Condition& condition) {
+    return condition.key_lower == key_lower && is_positive(condition);
+  });
+  return found == statement.conditions.end() ? nullptr : &*found;
+}
+
+std::string statement_name(const Statement& statement, std::size_t number) {
+  return statement.sid.empty() ? fmt::format("statement {}", number) : statement.sid;
+}
+
+LintSubject::LintSubject(const Organization& organization, const domain::Catalog& catalog)
+    : organization_(organization), catalog_(catalog), usual_(usual_case(organization)) {
+  collect_statements();
+  collect_intended_calls(usual_, catalog_, calls_, lonely_pins_);
+}
+
+void LintSubject::collect_statements() {
+  std::set<const Policy*> seen;
+  const auto add = [&](const PolicyPointer& policy) {
+    if (policy == nullptr || policy->is_managed_by_aws() || !seen.insert(policy.get()).second) return;
+    std::size_t number = 0;
+    for (const Statement& statement : policy->document.statements)
+      statements_.push_back({policy.get(), &statement, ++number});
+  };
+  const auto add_attached = [&](const Attachments& attached) {
+    for (const PolicyPointer& policy : attached.service_control) add(policy);
+    for (const PolicyPointer& policy : attached.resource_control) add(policy);
+  };
+  add_attached(organization_.root);
+  for (const auto& [path, unit] : organization_.units) add_attached(unit.attached);
+  for (const auto& [id, account] : organization_.accounts) add_attached(account.attached);
+  for (const auto& [arn, principal] : organization_.principals) {
+    const std::string account{principal_name(arn).value_or(PrincipalName{}).account};
+    for (const PolicyPointer& policy : principal.identity) {
+      add(policy);
+      accounts_[policy->name].insert(account);
+    }
+    add(principal.boundary);
+    if (principal.boundary != nullptr) accounts_[principal.boundary->name].insert(account);
+  }
+  for (const auto& [session, policy] : organization_.session_policies) add(policy);
+  for (const auto& [listener, policy] : organization_.listeners) add(policy);
+}
+
+const std::set<std::string, std::less<>>& LintSubject::accounts_of(const Policy& policy) const {
+  static const std::set<std::string, std::less<>> none;
+  const auto found = accounts_.find(policy.name);
+  return found == accounts_.end() ? none : found->second;
+}
+
+iam::Place LintSubject::place_of(const std::string& file, iam::Place from, std::string_view value) const {
+  const auto found = organization_.files.find(file);
+  if (found == organization_.files.end() || value.empty()) return from;
+  const std::string_view text = found->second;
+  std::size_t offset = 0;
+  for (std::uint32_t line = 1; line < from.line; ++line) {
+    const std::size_t end = text.find('\n', offset);
+    if (end == std::string_view::npos) return from;
+    offset = end + 1;
+  }
+  offset = std::min(offset + from.column - 1, text.size());
+  const std::size_t at = text.find(fmt::format("\"{}\"", value), offset);
+  if (at == std::string_view::npos) return from;
+  iam::Place place = from;
+  for (; offset < at; ++offset) {
+    place.column = text[offset] == '\n' ? 1 : place.column + 1;
+    place.line += text[offset] == '\n' ? 1 : 0;
+  }
+  return place;
+}
+
+void LintReport::add(const StatementInSet& at, std::string_view value, std::string reason, std::string repair,
+                     Severity severity) {
+  add_at(at.policy->name, subject_.place_of(at.policy->name, at.statement->place, value),
+         statement_name(*at.statement, at.number), std::move(reason), std::move(repair), severity);
+}
+
+void LintReport::add_at(std::string file, iam::Place place, std::string statement, std::string reason,
+                        std::string repair, Severity severity) {
+  const auto same = std::ranges::find_if(findings_, [&](const Finding& finding) {
+    return finding.rule == rule_.id && finding.file == file && finding.place == place;
+  });
+  if (same == findings_.end()) {
+    findings_.push_back({.rule = rule_.id,
+                         .severity = severity,
+                         .file = std::move(file),
+                         .place = place,
+                         .statement = std::move(statement),
+                         .reason = std::move(reason),
+                         .repair = std::move(repair)});
+  } else if (severity > same->severity) {
+    same->severity = severity;
+    same->reason = std::move(reason);
+    same->repair = std::move(repair);
+  }
+}
+
+}  // namespace portolan::policy
