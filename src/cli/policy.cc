@@ -11,6 +11,7 @@ void add_policy(CLI::App& app, int& exit_code) {
   policy->require_subcommand(1);
   policy->footer("Example:\n  portolan policy --help");
   add_policy_generate(*policy, exit_code);
+  add_policy_lint(*policy, exit_code);
   add_policy_freeze(*policy, exit_code);
 }
 

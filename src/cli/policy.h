@@ -8,6 +8,7 @@
 namespace portolan::cli {
 
 void add_policy_generate(CLI::App& group, int& exit_code);
+void add_policy_lint(CLI::App& group, int& exit_code);
 void add_policy_freeze(CLI::App& group, int& exit_code);  // and unfreeze, status, history
 
 }  // namespace portolan::cli

@@ -178,7 +178,7 @@ void look_for_wrong_condition_key(const LintSubject& subject, LintReport& report
       if (condition.key_lower.contains("region")) repair = "the Region of a request is in aws:RequestedRegion";
       if (condition.key_lower.contains("profile"))
         repair = "the profile that a model is used through is in bedrock:InferenceProfileArn";
-      report.add(at, condition.key, doubt + ", so no request has it", std::move(repair),
+      report.add(at, condition.key, "no request has it: " + doubt, std::move(repair),
                  is_ours ? Severity::error : Severity::warning);
     }
 }

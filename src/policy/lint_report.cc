@@ -23,14 +23,10 @@ std::string finding_text(const Finding& finding) {
 }
 
 std::string finding_json(const Finding& finding) {
-  return Json{{"rule", finding.rule},
-              {"severity", name(finding.severity)},
-              {"file", finding.file},
-              {"line", finding.place.line},
-              {"column", finding.place.column},
-              {"statement", finding.statement},
-              {"reason", finding.reason},
-              {"repair", finding.repair}}
+  return Json{{"rule", finding.rule},           {"severity", name(finding.severity)},
+              {"file", finding.file},           {"line", finding.place.line},
+              {"column", finding.place.column}, {"statement", finding.statement},
+              {"reason", finding.reason},       {"repair", finding.repair}}
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -44,9 +40,8 @@ std::string findings_sarif(std::span<const Finding> findings, std::string_view v
                      {"defaultConfiguration", {{"level", sarif_level(rule.severity)}}}});
   Json results = Json::array();
   for (const Finding& finding : findings) {
-    const Json place{
-        {"artifactLocation", {{"uri", std::string(root) + finding.file}}},
-        {"region", {{"startLine", finding.place.line}, {"startColumn", finding.place.column}}}};
+    const Json place{{"artifactLocation", {{"uri", std::string(root) + finding.file}}},
+                     {"region", {{"startLine", finding.place.line}, {"startColumn", finding.place.column}}}};
     results.push_back({{"ruleId", finding.rule},
                        {"level", sarif_level(finding.severity)},
                        {"message", {{"text", finding.reason + ". Repair: " + finding.repair}}},
@@ -61,12 +56,22 @@ std::string findings_sarif(std::span<const Finding> findings, std::string_view v
          "\n";
 }
 
+std::string rule_json(const RuleText& rule) {
+  return Json{{"id", rule.id},
+              {"severity", name(rule.severity)},
+              {"title", rule.title},
+              {"why", rule.why},
+              {"repair", rule.repair}}
+      .dump();
+}
+
 std::string lint_rules_markdown() {
   std::string page =
       "# Rules of `portolan policy lint`\n\n"
       "Written by `portolan policy lint --reference`, from the table that the linter works with. How it is used:\n"
       "[operate/policy_lint.md](../operate/policy_lint.md).\n\n"
-      "The severity is the highest that a rule reports; where only a wildcard brings a call along, or nobody is named,\n"
+      "The severity is the highest that a rule reports; where only a wildcard brings a call along, or nobody is "
+      "named,\n"
       "it is a warning.\n";
   for (const RuleText& rule : lint_rules())
     page += fmt::format("\n## {}\n\n{} (`{}`).\n\n{}\n\n**Repair.** {}\n", rule.id, rule.title, name(rule.severity),

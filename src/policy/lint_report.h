@@ -16,6 +16,8 @@ std::string finding_text(const Finding& finding);
 std::string finding_json(const Finding& finding);
 /// A SARIF 2.1.0 log with the rules that were applied. `root` is put before the names of files.
 std::string findings_sarif(std::span<const Finding> findings, std::string_view version, std::string_view root);
+/// One JSON object without a line end: id, severity, title, why, repair.
+std::string rule_json(const RuleText& rule);
 /// docs/reference/policy_lint.md.
 std::string lint_rules_markdown();
 
