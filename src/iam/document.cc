@@ -58,6 +58,12 @@ std::string_view a_policy(PolicyKind kind) {
   return "a policy";
 }
 
+/// "an array", "null" …
+std::string a_json(Kind kind) {
+  if (kind == Kind::null) return "null";
+  return fmt::format("{} {}", kind == Kind::array || kind == Kind::object ? "an" : "a", name(kind));
+}
+
 /// The place of the first character beyond the quota, or nothing. White space is not counted; where `in_strings`,
 /// only white space outside strings is not.
 Read<void> check_size(std::string_view text, PolicyKind kind) {
@@ -129,8 +135,7 @@ class DocumentReader {
 
   Read<std::string> text_of(const JsonValue& value, std::string_view element) const {
     if (!value.is(Kind::string))
-      return refuse(value.place,
-                    fmt::format("{} is a string, not {}; put it in double quotes", element, name(value.kind)));
+      return refuse(value.place, fmt::format("{} is {}; put it in double quotes", element, a_json(value.kind)));
     return value.text;
   }
 
@@ -139,14 +144,13 @@ class DocumentReader {
     if (value.is(Kind::string)) return std::vector{&value};
     if (!value.is(Kind::array))
       return refuse(value.place,
-                    fmt::format("{} is a string or an array of strings, not {}", element, name(value.kind)));
+                    fmt::format("{} is {}; write a string or an array of strings", element, a_json(value.kind)));
     if (value.items.empty())
       return refuse(value.place, fmt::format("{} is empty; write at least one value", element));
     std::vector<const JsonValue*> out;
     for (const JsonValue& item : value.items) {
       if (!item.is(Kind::string))
-        return refuse(item.place,
-                      fmt::format("{} holds strings, not {}; put it in double quotes", element, name(item.kind)));
+        return refuse(item.place, fmt::format("{} holds {}; put it in double quotes", element, a_json(item.kind)));
       out.push_back(&item);
     }
     return out;
@@ -165,11 +169,11 @@ class DocumentReader {
     if (value.is(Kind::object)) return add_statement(value, document);
     if (!value.is(Kind::array))
       return refuse(value.place,
-                    fmt::format("Statement is an object or an array of objects, not {}", name(value.kind)));
+                    fmt::format("Statement is {}; write an object or an array of objects", a_json(value.kind)));
     if (value.items.empty()) return refuse(value.place, "Statement is empty; write at least one statement");
     for (const JsonValue& item : value.items) {
       if (!item.is(Kind::object))
-        return refuse(item.place, fmt::format("a statement is an object, not {}", name(item.kind)));
+        return refuse(item.place, fmt::format("a statement is {}; write an object", a_json(item.kind)));
       TRY_VOID(add_statement(item, document));
     }
     return {};
@@ -207,7 +211,9 @@ class DocumentReader {
     if (is_attached_to_resources(kind_)) return {};  // services differ in what they allow
     constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     if (statement.sid.find_first_not_of(allowed) != std::string::npos)
-      return refuse(value.place, fmt::format(R"(Sid "{}" may hold A-Z, a-z and 0-9 only)", statement.sid));
+      return refuse(
+          value.place,
+          fmt::format(R"(Sid "{}" has other characters than A-Z, a-z and 0-9; leave them out)", statement.sid));
     if (std::ranges::find(document.statements, statement.sid, &Statement::sid) != document.statements.end())
       return refuse(value.place,
                     fmt::format(R"(Sid "{}" stands twice in the policy; choose another)", statement.sid));
@@ -283,7 +289,10 @@ class DocumentReader {
       rest.remove_prefix(colon + 1);
     }
     constexpr std::size_t service = 2;
-    if (count < service) return refuse(item.place, fmt::format(R"("{}" names no service)", written));
+    if (count < service)
+      return refuse(
+          item.place,
+          fmt::format(R"("{}" names no service; write it behind the second colon, as arn:aws:bedrock:…)", written));
     if (parts[service].find_first_of("*?") != std::string_view::npos)
       return refuse(item.place, fmt::format(R"("{}" has a wildcard for its service; name the service)", written));
     const std::size_t before_resource = written.size() - (count == parts.size() ? rest.size() : 0);
@@ -314,8 +323,9 @@ class DocumentReader {
       return {};
     }
     if (!value.is(Kind::object) || value.members.empty())
-      return refuse(value.place,
-                    fmt::format(R"({} is "*" or an object as {{"AWS": "111122223333"}})", member.name));
+      return refuse(
+          value.place,
+          fmt::format(R"({} names nobody; write "*" or an object as {{"AWS": "111122223333"}})", member.name));
     for (const JsonMember& entry : value.members) TRY_VOID(read_principal_entry(entry, statement));
     return {};
   }
@@ -369,14 +379,14 @@ class DocumentReader {
 
   Read<void> read_conditions(const JsonValue& value, Statement& statement) {
     if (!value.is(Kind::object))
-      return refuse(value.place, fmt::format("Condition is an object of operators, not {}", name(value.kind)));
+      return refuse(value.place, fmt::format("Condition is {}; write an object of operators", a_json(value.kind)));
     if (value.members.empty()) note(value.place, "Condition is empty and narrows nothing");
     for (const JsonMember& block : value.members) {
       const auto op = OperatorName::parse(block.name);
       if (!op) return refuse(block.place, unknown_operator(block.name));
       if (!block.value.is(Kind::object))
-        return refuse(block.value.place,
-                      fmt::format("{} is an object of condition keys, not {}", block.name, name(block.value.kind)));
+        return refuse(block.value.place, fmt::format("{} is {}; write an object of condition keys", block.name,
+                                                     a_json(block.value.kind)));
       if (block.value.members.empty())
         note(block.value.place, fmt::format("{} is empty and narrows nothing", block.name));
       if (op->op == Operator::null && op->quantifier != Quantifier::none)
@@ -442,7 +452,7 @@ class DocumentReader {
   Read<void> add_condition_value(const JsonValue& value, Condition& condition) {
     if (!value.is(Kind::string) && !value.is(Kind::number) && !value.is(Kind::boolean))
       return refuse(value.place,
-                    fmt::format("a condition value is a string, number or boolean, not {}", name(value.kind)));
+                    fmt::format("a condition value is {}; write a string, number or boolean", a_json(value.kind)));
     if (const auto added = condition.add_value(value.text, has_variables_); !added) {
       const bool is_variable = has_variables_ && Text::compile(value.text, true).has_variables();
       if (is_variable)
