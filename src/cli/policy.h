@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of `portolan policy`, one file each: policy_NAME.cc. add_policy_… declares a command on the group as
-// add_… in command.h does on the application.
+// The commands of `portolan policy`, one file each: policy_NAME.cc. add_policy_… declares a command on the group,
+// as add_… in command.h does on the application.
 #pragma once
 
 #include <CLI/CLI.hpp>
 
 namespace portolan::cli {
 
+void add_policy_check(CLI::App& policy, int& exit_code);
+void add_policy_simulate(CLI::App& policy, int& exit_code);
+void add_policy_who_can(CLI::App& policy, int& exit_code);
+void add_policy_diff(CLI::App& policy, int& exit_code);
 void add_policy_generate(CLI::App& group, int& exit_code);
 void add_policy_lint(CLI::App& group, int& exit_code);
 void add_policy_freeze(CLI::App& group, int& exit_code);  // and unfreeze, status, history

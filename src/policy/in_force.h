@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every policy that binds one principal, as IAM's evaluation wants them, and what each level says to a request.
+// Every policy that binds one principal, as IAM's evaluation wants them, with the names they have in the set.
 #pragma once
 
 #include <array>
@@ -43,6 +43,7 @@ class InForce {
   InForce() = default;
   void attach(iam::PolicyKind kind, std::vector<const iam::Document*>& documents, const Policies& policies);
   void attach_level(std::string name, const Attachments& attached);
+  void attach_organization(const Organization& organization);
 
   const Principal* principal_ = nullptr;
   const Account* account_ = nullptr;
@@ -51,16 +52,5 @@ class InForce {
   /// The policies of each kind, level by level, as set_ has their documents.
   std::array<std::vector<std::vector<const Policy*>>, iam::policy_kind_count> policies_;
 };
-
-/// What one level of one kind says to a request.
-struct LevelView {
-  iam::Deciding by;  // what denies or allows; statement -1: no Allow
-  /// explicit_deny: denies; allowed: has an Allow; implicit_deny: has none.
-  iam::Outcome outcome = iam::Outcome::implicit_deny;
-};
-
-/// Every level that is asked, in AWS's order: RCPs and SCPs from the root down, resource-based, listener, identity,
-/// boundary, session. For people: the decision is evaluate()'s.
-std::vector<LevelView> levels(const InForce& in_force, const iam::Request& request);
 
 }  // namespace portolan::policy

@@ -76,9 +76,9 @@ struct Organization {
   std::string root_id;             // "r-examp"; the same
   std::string management_account;  // SCPs and RCPs do not bind it; empty: none is in the set
   Attachments root;
-  std::map<std::string, Unit, std::less<>> units;                      // by path; every unit has its parent here
-  std::map<std::string, Account, std::less<>> accounts;                // by id
-  std::map<std::string, Principal, std::less<>> principals;            // by ARN or pattern
+  std::map<std::string, Unit, std::less<>> units;            // by path; every unit has its parent here
+  std::map<std::string, Account, std::less<>> accounts;      // by id
+  std::map<std::string, Principal, std::less<>> principals;  // by ARN or pattern
   // Under a name that has null, nothing is asked: without_policy() took the document away.
   std::map<std::string, PolicyPointer, std::less<>> session_policies;  // by name
   std::map<std::string, PolicyPointer, std::less<>> listeners;         // by name

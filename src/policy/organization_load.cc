@@ -3,7 +3,6 @@
 // (organization_settings.h), and what must agree, the documents included. Later steps run even when an earlier one
 // found mistakes, so that one pass tells them all.
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
@@ -55,25 +54,12 @@ bool allows_something(const Policies& policies) {
   });
 }
 
-/// "line 3, column 7: what" apart, as iam::parse_document writes it.
-Mistake mistake_in_document(std::string file, std::string_view message) {
-  Mistake mistake{.file = std::move(file), .line = 1, .column = 1, .path = {}, .what = std::string{message}};
-  const auto number_after = [&](std::string_view word, int& number) {
-    if (!message.starts_with(word)) return false;
-    message.remove_prefix(word.size());
-    const auto [end, failure] = std::from_chars(message.data(), message.data() + message.size(), number);
-    if (failure != std::errc{}) return false;
-    message.remove_prefix(static_cast<std::size_t>(end - message.data()));
-    return true;
-  };
-  int line = 1;
-  int column = 1;
-  if (number_after("line ", line) && number_after(", column ", column) && message.starts_with(": ")) {
-    mistake.line = line;
-    mistake.column = column;
-    mistake.what = message.substr(2);
-  }
-  return mistake;
+Mistake remark_in(const std::string& file, iam::Place place, std::string what) {
+  return {.file = file,
+          .line = static_cast<int>(place.line),
+          .column = static_cast<int>(place.column),
+          .path = {},
+          .what = std::move(what)};
 }
 
 /// Values that must occur once.
@@ -140,15 +126,11 @@ class Assembly {
     const std::string* text = text_of(place, name);
     if (text == nullptr) return nullptr;
     std::vector<iam::Notice> notices;
-    base::Result<iam::Document> document = iam::parse_document(*text, kind, notices);
+    std::expected<iam::Document, iam::Fault> document = iam::read_document(*text, kind, notices);
     for (iam::Notice& notice : notices)
-      loaded_.notices.push_back({.file = name,
-                                 .line = static_cast<int>(notice.place.line),
-                                 .column = static_cast<int>(notice.place.column),
-                                 .path = {},
-                                 .what = std::move(notice.text)});
+      loaded_.notices.push_back(remark_in(name, notice.place, std::move(notice.text)));
     if (!document)
-      loaded_.mistakes.push_back(mistake_in_document(name, document.error().message));
+      loaded_.mistakes.push_back(remark_in(name, document.error().place, std::move(document.error().what)));
     else
       known->second = std::make_shared<const Policy>(Policy{.name = name, .document = *std::move(document)});
     return known->second;

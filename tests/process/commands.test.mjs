@@ -18,7 +18,7 @@ async function walk(words) {
   assert.equal(code, 0, words.join(" "));
   const found = new Map(words.length > 0 ? [[words.join(" "), stdout]] : []);
   const below = stdout.split(/^Subcommands:$/m)[1] ?? "";
-  for (const [, name] of below.split("\n\n")[0].matchAll(/^ {2}([a-z]+)\b/gm))
+  for (const [, name] of below.split("\n\n")[0].matchAll(/^ {2}([a-z][a-z-]*)\b/gm))
     for (const entry of await walk([...words, name])) found.set(...entry);
   return found;
 }

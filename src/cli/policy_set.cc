@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/policy_set.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "cli/command.h"
+#include "cli/configuration.h"
+#include "domain/nearest.h"
+#include "world/clock.h"
+
+namespace portolan::cli {
+namespace {
+
+std::string_view last_part_of_arn(std::string_view words) {
+  if (!words.starts_with("arn:")) return words;
+  return words.substr(words.find('/') + 1);  // npos + 1: the whole, which no catalog has
+}
+
+/// The fourth part of an ARN; empty for other words.
+std::string_view region_of_arn(std::string_view words) {
+  if (!words.starts_with("arn:")) return {};
+  for (int i = 0; i < 3; ++i) words.remove_prefix(std::min(words.find(':'), words.size() - 1) + 1);
+  return words.substr(0, words.find(':'));
+}
+
+}  // namespace
+
+policy::ReadFile files_below(std::string directory) {
+  return [directory = std::move(directory)](const std::string& name) -> base::Result<std::string> {
+    const std::string path = directory + "/" + name;
+    base::Result<std::string> text = read_text(path);
+    if (text) return text;
+    return base::fail(base::Code::usage, text.error().message.substr(path.size() + 2));  // "PATH: why"
+  };
+}
+
+base::Result<policy::Organization> read_policy_set(const std::string& directory) {
+  policy::LoadedOrganization loaded = policy::load_organization(files_below(directory));
+  if (loaded.organization) return *std::move(loaded.organization);
+  std::string message = fmt::format("{} is not used: {} {}", directory, loaded.mistakes.size(),
+                                    loaded.mistakes.size() == 1 ? "mistake" : "mistakes");
+  for (const config::Mistake& mistake : loaded.mistakes)
+    message += fmt::format("\n  {}/{}", directory, mistake.text());
+  return base::fail(base::Code::config_invalid, std::move(message));
+}
+
+base::Result<std::shared_ptr<const domain::Catalog>> catalog_with(const std::string& configuration_file) {
+  if (configuration_file.empty()) return domain::Catalog::builtin();
+  TRY(config::Config config, read_configuration(configuration_file));
+  return std::move(config.catalog);
+}
+
+base::Result<std::string> principal_arn_of(const policy::Organization& organization, const std::string& words) {
+  if (words.starts_with("arn:")) {
+    if (policy::principal_name(words)) return words;
+    return base::fail(base::Code::usage,
+                      fmt::format("\"{}\" is no ARN of a user, a role or a role's session", words));
+  }
+  std::vector<std::string_view> arns;
+  std::vector<std::string_view> names;
+  for (const auto& [arn, principal] : organization.principals) {
+    if (principal.is_pattern()) continue;
+    names.push_back(policy::principal_name(arn)->name);
+    if (names.back() == words) arns.push_back(arn);
+  }
+  if (arns.size() == 1) return std::string{arns.front()};
+  if (arns.empty())
+    return base::fail(base::Code::usage, fmt::format("the set has no principal \"{}\"{}", words,
+                                                     domain::did_you_mean(domain::nearest_name(words, names))));
+  return base::fail(base::Code::usage, fmt::format("there are {} principals \"{}\"; write the ARN, such as {}",
+                                                   arns.size(), words, arns.front()));
+}
+
+std::string action_named(const std::string& words) {
+  static const std::map<std::string_view, std::string_view> operations{
+      {"Converse", "InvokeModel"}, {"ConverseStream", "InvokeModelWithResponseStream"}};
+  const std::string_view bare = std::string_view{words}.substr(words.starts_with("bedrock:") ? 8 : 0);
+  if (const auto known = operations.find(bare); known != operations.end())
+    return fmt::format("bedrock:{}", known->second);
+  return words.contains(':') ? words : "bedrock:" + words;
+}
+
+base::Result<domain::RegionIndex> region_named(const domain::Catalog& catalog, std::string_view option,
+                                               const std::string& words) {
+  const domain::RegionIndex region = catalog.find_region(words);
+  if (region != domain::region_none) return region;
+  return base::fail(base::Code::usage, fmt::format("{} {}: there is no such Region{}", option, words,
+                                                   domain::did_you_mean(catalog.nearest_region(words))));
+}
+
+base::Result<policy::Target> target_named(const domain::Catalog& catalog, const std::string& words) {
+  policy::Target target;
+  const std::string_view id = last_part_of_arn(words);
+  target.profile = catalog.find_profile(id);
+  target.model = target.profile != nullptr ? target.profile->model : catalog.find_model(id);
+  if (target.model == nullptr) {
+    std::string near = catalog.nearest_profile(id);
+    if (near.empty()) near = catalog.nearest_model(id);
+    return base::fail(base::Code::usage, fmt::format("\"{}\" is no profile or model of the catalog{}", words,
+                                                     domain::did_you_mean(near)));
+  }
+  if (const std::string region{region_of_arn(words)}; !region.empty()) {
+    TRY(target.source, region_named(catalog, "the ARN's Region", region));
+  }
+  return target;
+}
+
+void CircumstanceOptions::add_options(CLI::App& command) {
+  command.add_option("--context", context,
+                     "KEY=VALUE, a condition key of the request; given again with the same key: one more value");
+  command.add_option("--now", now, "Time of the call, 2026-11-21T23:05:00Z (default: now)");
+  command.add_option("--mode", mode, "strict or subset (default: strict for AWS's profiles, subset for your own)")
+      ->check(CLI::IsMember({"strict", "subset"}));
+  command
+      .add_option(
+          "--inference-profile-arn", profile_arn,
+          "Whose ARN the key of that name holds when an application profile is called: its own, or that of the "
+          "profile it copies")
+      ->check(CLI::IsMember({"application", "system"}))
+      ->capture_default_str();
+}
+
+base::Result<Circumstances> circumstances_of(const CircumstanceOptions& options) {
+  Circumstances found;
+  found.mode = policy::mode_named(options.mode);
+  found.profile_arn =
+      options.profile_arn == "system" ? policy::ProfileArn::system : policy::ProfileArn::application;
+  found.request.secure_transport = true;
+  base::WallTime now = world::RealClock().wall();
+  if (!options.now.empty() && !base::parse_time(options.now, now))
+    return base::fail(base::Code::usage,
+                      fmt::format("--now '{}' is not a time; write 2026-11-21T23:05:00Z", options.now));
+  found.request.now = now;
+  for (const std::string& pair : options.context) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return base::fail(base::Code::usage,
+                        fmt::format("--context '{}' must be KEY=VALUE, such as aws:SourceIp=192.0.2.7", pair));
+    const std::string key = pair.substr(0, equals);
+    auto& further = found.request.further;
+    auto entry = std::ranges::find(further, key, [](const auto& known) { return known.first; });
+    if (entry == further.end()) entry = further.insert(further.end(), {key, {}});
+    entry->second.push_back(pair.substr(equals + 1));
+  }
+  return found;
+}
+
+std::string place_of(const policy::Policy* policy, const iam::Statement* statement) {
+  if (policy == nullptr || statement == nullptr) return "-";
+  if (policy->is_managed_by_aws()) return policy->name;
+  return fmt::format("{}:{}", policy->name, statement->place.line);
+}
+
+std::string level_name(iam::PolicyKind kind, std::string_view level) {
+  return level.empty() ? std::string{iam::word(kind)} : fmt::format("{} {}", iam::word(kind), level);
+}
+
+std::string outcome_words(iam::Outcome outcome) {
+  switch (outcome) {
+    case iam::Outcome::allowed:
+      return "allowed";
+    case iam::Outcome::explicit_deny:
+      return "explicit deny";
+    case iam::Outcome::implicit_deny:
+      return "no allow";
+  }
+  return {};
+}
+
+}  // namespace portolan::cli
