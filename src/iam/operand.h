@@ -47,8 +47,8 @@ class IpRange {
   /// "203.0.113.0/24", "2001:db8::/32"; without a length one address. Bits behind the length do not matter.
   static std::optional<IpRange> parse(std::string_view text);
 
-  /// Whether `address` (without a length) lies in it. False when it is no address.
-  bool contains(std::string_view address) const;
+  /// Whether `text`, an address without a length, lies in it. False when it is no address.
+  bool contains(std::string_view text) const;
 
  private:
   bool is_v6_ = false;

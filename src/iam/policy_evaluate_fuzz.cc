@@ -98,11 +98,11 @@ void check_matchers(Draw& draw) {
         (is_all_stars || slowly_matches(pattern, text, as_in_a_resource(pattern))));
   CHECK(iam::arn_like(pattern, text) == slowly_matches_arn(pattern, text));
   iam::Context context;
-  context.set("x:v", text);
+  context.set("s3:v", text);
   std::string resolved;
-  CHECK(iam::Text::compile("${x:v}", true).resolve(context, resolved) && iam::like(resolved, text));
+  CHECK(iam::Text::compile("${s3:v}", true).resolve(context, resolved) && iam::like(resolved, text));
   CHECK(iam::resource_like(resolved, text) &&
-        iam::Text::compile("${X:V}", true).resolve_literal(context, resolved));
+        iam::Text::compile("${S3:V}", true).resolve_literal(context, resolved));
   CHECK(resolved == text);
 }
 
@@ -122,7 +122,7 @@ constexpr std::array<std::string_view, 6> resource_patterns = {
     "arn:aws:bedrock:*::foundation-model/*",
     "arn:aws:bedrock:us-*-1::foundation-model/m",
     "arn:aws:bedrock:*:guardrail/g",
-    "arn:aws:bedrock:us-east-1:111122223333:guardrail/${x:v}",
+    "arn:aws:bedrock:us-east-1:111122223333:guardrail/${s3:v}",
     "arn:aws:bedrock:us-east-1:444455556666:guardrail/?"};
 constexpr std::array<std::string_view, 3> actions = {"bedrock:InvokeModel", "bedrock:GetGuardrail", "s3:GetObject"};
 constexpr std::array<std::string_view, 4> action_patterns = {"*", "bedrock:*", "BEDROCK:invoke*", "s3:?etObject"};
@@ -173,7 +173,7 @@ std::string_view value_for(std::string_view op, Draw& draw) {
   if (op == "Bool" || op == "Null") return draw.below(2) == 0 ? "true" : "false";
   if (op.starts_with("Binary")) return "YQ==";
   if (op.ends_with("IpAddress")) return draw.below(2) == 0 ? "192.0.2.0/29" : "2001:db8::/32";
-  return draw.below(3) == 0 ? "${x:v}" : draw.one_of(values);
+  return draw.below(3) == 0 ? "${s3:v}" : draw.one_of(values);
 }
 
 std::string draw_condition(Draw& draw) {
@@ -181,7 +181,7 @@ std::string draw_condition(Draw& draw) {
   std::string out = "{\"";
   out.append(draw.one_of(sets)).append(op);
   if (op != "Null" && draw.below(3) == 0) out += "IfExists";
-  out += R"(":{"x:)";
+  out += R"(":{"s3:)";
   out += draw.below(2) == 0 ? "k" : "v";
   out += R"(":[")";
   out += value_for(op, draw);
@@ -293,9 +293,9 @@ void check_evaluation(Draw& draw) {
         level.documents.push_back(world.document(
             levels == &set.service_control ? iam::PolicyKind::service_control : iam::PolicyKind::resource_control));
   iam::Context context;
-  if (draw.below(3) != 0) context.set("X:K", std::string(draw.one_of(values)));
+  if (draw.below(3) != 0) context.set("S3:K", std::string(draw.one_of(values)));
   if (draw.below(2) != 0)
-    context.set("x:v", std::vector<std::string>(draw.below(3), std::string(draw.one_of(values))));
+    context.set("s3:v", std::vector<std::string>(draw.below(3), std::string(draw.one_of(values))));
   const std::string action(draw.one_of(actions));
   const iam::Request request{.principal = draw.one_of(principals),
                              .action = action,
