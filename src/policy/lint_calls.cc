@@ -2,6 +2,7 @@
 // Which calls the identity policies of a set mean to allow, and how each is judged.
 #include <algorithm>
 #include <fmt/format.h>
+#include <span>
 
 #include "policy/lint_subject.h"
 
@@ -43,7 +44,8 @@ struct Naming {
 
 Naming naming_by(const std::string& resource) {
   const std::optional<BedrockArn> arn = bedrock_arn(resource);
-  if (!arn || !arn->type.ends_with("inference-profile")) return {.resource = resource};
+  if (!arn || (!arn->type.ends_with("inference-profile") && arn->type != "foundation-model"))
+    return {.resource = resource};
   constexpr std::ptrdiff_t letters_min = 3;  // "us.*" names a geography; "*" and "?*" name nothing
   const auto letters = std::ranges::count_if(arn->id, [](char c) { return c != '*' && c != '?'; });
   return {.resource = resource,
@@ -89,6 +91,7 @@ class CallCollector {
   void collect() {
     for_each_grant([&](const StatementInSet& grant) { collect_calls(grant); });
     for_each_grant([&](const StatementInSet& grant) { collect_pins(grant); });
+    for_each_grant([&](const StatementInSet& grant) { collect_direct_calls(grant); });
   }
 
  private:
@@ -116,40 +119,63 @@ class CallCollector {
 
   void collect_calls(const StatementInSet& grant) {
     for_each_profile([&](const Profile& profile, RegionIndex source, const std::string& profile_arn) {
-      const std::optional<Naming> naming = naming_of(*grant.statement, profile_arn);
-      if (!naming) return;
-      for (const std::string_view action : inference_actions_checked)
-        if (covers(*grant.statement, action)) add_call(grant, *naming, profile, source, action);
+      if (const std::optional<Naming> naming = naming_of(*grant.statement, profile_arn))
+        add_calls(grant, *naming, &profile, *profile.model, source);
     });
   }
 
-  void add_call(const StatementInSet& grant, const Naming& naming, const Profile& profile, RegionIndex source,
-                std::string_view action) {
-    IntendedCall intended{
-        .principal = &principal_,
-        .caller = caller_,
-        .grant = grant,
-        .granted = naming.resource,
-        .profile = &profile,
-        .source = source,
-        .action = action,
-        .is_named = naming.is_named,
-        .is_exact = naming.is_named &&
-                    (naming.has_region || positive_condition(*grant.statement, requested_region_key) != nullptr),
-        .judgement = {}};
-    const InferenceCall call = call_of(intended);
-    const std::vector<Check> checks = checks_of(call, Mode::strict, catalog_);
-    if (checks.empty()) return;
-    const iam::Context context = context_of(call, checks.front(), usual_, in_force_);
-    if (!iam::matches(*grant.statement, {.principal = call.principal,
-                                         .action = call.action,
-                                         .resource = checks.front().resource,
-                                         .context = &context}))
-      return;
-    if (!naming.is_named && !is_first_of_its_class(profile, source, action)) return;
-    intended.judgement = judge(call, Mode::strict, usual_, in_force_, catalog_);
-    calls_.push_back(std::move(intended));
+  /// Models by their bare ids, unless they are granted for the sake of a profile.
+  void collect_direct_calls(const StatementInSet& grant) {
+    if (positive_condition(*grant.statement, profile_arn_key) != nullptr) return;
+    for (const auto& model : catalog_.models())
+      for (const RegionIndex region : model->in_region) {
+        if (catalog_.region(region).partition != who_.partition || uses_profile_of(*model)) continue;
+        const std::optional<Naming> naming =
+            naming_of(*grant.statement, fmt::format("arn:{}:bedrock:{}::foundation-model/{}", who_.partition,
+                                                    catalog_.region(region).name, model->id));
+        if (naming && naming->is_named) add_calls(grant, *naming, nullptr, *model, region);
+      }
   }
+
+  bool uses_profile_of(const domain::Model& model) const {
+    return std::ranges::any_of(own_calls(), [&](const IntendedCall& call) {
+      return call.is_named && call.profile != nullptr && call.model == &model;
+    });
+  }
+
+  void add_calls(const StatementInSet& grant, const Naming& naming, const Profile* profile,
+                 const domain::Model& model, RegionIndex source) {
+    for (const std::string_view action : inference_actions_checked) {
+      if (!covers(*grant.statement, action)) continue;
+      IntendedCall intended{
+          .principal = &principal_,
+          .caller = caller_,
+          .grant = grant,
+          .granted = naming.resource,
+          .profile = profile,
+          .model = &model,
+          .source = source,
+          .action = action,
+          .is_named = naming.is_named,
+          .is_exact = naming.is_named &&
+                      (naming.has_region || positive_condition(*grant.statement, requested_region_key) != nullptr),
+          .judgement = {}};
+      const InferenceCall call = call_of(intended);
+      const std::vector<Check> checks = checks_of(call, Mode::strict, catalog_);
+      if (checks.empty()) continue;
+      const iam::Context context = context_of(call, checks.front(), usual_, in_force_);
+      if (!iam::matches(*grant.statement, {.principal = call.principal,
+                                           .action = call.action,
+                                           .resource = checks.front().resource,
+                                           .context = &context}))
+        continue;
+      if (!naming.is_named && !is_first_of_its_class(*profile, source, action)) continue;
+      intended.judgement = judge(call, Mode::strict, usual_, in_force_, catalog_);
+      calls_.push_back(std::move(intended));
+    }
+  }
+
+  std::span<const IntendedCall> own_calls() const { return std::span(calls_).subspan(first_call_); }
 
   /// Of grants for everything one call of a kind tells enough, and all would be many.
   bool is_first_of_its_class(const Profile& profile, RegionIndex source, std::string_view action) {
@@ -179,11 +205,10 @@ class CallCollector {
   }
 
   bool grants(const Profile& profile, RegionIndex source, std::string_view profile_arn) const {
-    return std::ranges::any_of(calls_.begin() + static_cast<std::ptrdiff_t>(first_call_), calls_.end(),
-                               [&](const IntendedCall& call) {
-                                 if (call.is_named) return call.profile == &profile && call.source == source;
-                                 return call.granted.empty() || iam::resource_like(call.granted, profile_arn);
-                               });
+    return std::ranges::any_of(own_calls(), [&](const IntendedCall& call) {
+      if (call.is_named) return call.profile == &profile && call.source == source;
+      return call.granted.empty() || iam::resource_like(call.granted, profile_arn);
+    });
   }
 
   const Organization& usual_;
@@ -205,7 +230,7 @@ InferenceCall call_of(const IntendedCall& intended) {
           .account = {},
           .action = intended.action,
           .target = {.profile = intended.profile,
-                     .model = intended.profile->model,
+                     .model = intended.model,
                      .source = intended.source,
                      .copy_of = nullptr,
                      .tags = {}},

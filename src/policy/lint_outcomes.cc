@@ -61,7 +61,7 @@ RegionDeny region_deny(const IntendedCall& call, const domain::Catalog& catalog)
 }
 
 std::string described(const IntendedCall& call, const domain::Catalog& catalog) {
-  return fmt::format("{} from {}", call.profile->id, catalog.region(call.source).name);
+  return fmt::format("{} from {}", call.id(), catalog.region(call.source).name);
 }
 
 /// For the end of a sentence: who is hit.
@@ -85,7 +85,8 @@ Severity severity_for(const LintSubject& subject, const IntendedCall& call) {
   if (!call.is_named) return Severity::warning;
   if (call.is_exact && is_asked_for_by_name(call)) return Severity::error;
   const bool some_left = std::ranges::any_of(subject.calls(), [&](const IntendedCall& other) {
-    return is_of_same_grant(call, other) && other.profile == call.profile && other.judgement.is_allowed();
+    return is_of_same_grant(call, other) && other.profile == call.profile && other.model == call.model &&
+           other.judgement.is_allowed();
   });
   return some_left ? Severity::warning : Severity::error;
 }
@@ -152,7 +153,7 @@ Passing passing(const LintSubject& subject, const IntendedCall& intended, const 
 void report_part(LintReport& report, const Policy& policy, const IntendedCall& call, const Passing& found) {
   report.add({&policy, &policy.document.statements.front(), 1}, "",
              fmt::format("it lets {} pass and not {}, and {} needs both", found.passed.front(),
-                         found.stopped.front(), call.profile->id),
+                         found.stopped.front(), call.id()),
              "allow the profile and every model ARN that the call is checked on, as `portolan policy generate` "
              "writes them");
 }
@@ -212,8 +213,8 @@ void look_for_control_tower_deny(const LintSubject& subject, LintReport& report)
 void look_for_profile_without_models(const LintSubject& subject, LintReport& report) {
   for (const IntendedCall& call : subject.calls()) {
     const Ruling* obstacle = obstacle_of(call);
-    if (obstacle == nullptr || !call.is_named || obstacle->decision.outcome != Outcome::implicit_deny ||
-        obstacle->decision.by.kind != PolicyKind::identity)
+    if (obstacle == nullptr || call.profile == nullptr || !call.is_named ||
+        obstacle->decision.outcome != Outcome::implicit_deny || obstacle->decision.by.kind != PolicyKind::identity)
       continue;
     std::vector<std::string> missing;
     for (const Ruling& ruling : call.judgement.rulings)

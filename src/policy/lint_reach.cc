@@ -39,7 +39,7 @@ const iam::ResourcePattern* resource_for_everything(const Statement& statement, 
 /// Calls of the model by its bare id, in every Region that offers it, that the statement allows.
 std::string direct_call(const LintSubject& subject, const IntendedCall& intended, const InForce& in_force,
                         const Statement& statement) {
-  const domain::Model& model = *intended.profile->model;
+  const domain::Model& model = *intended.model;
   for (const domain::RegionIndex region : model.in_region) {
     InferenceCall call = call_of(intended);
     call.target = {.profile = nullptr, .model = &model, .source = region, .copy_of = nullptr, .tags = {}};
@@ -84,7 +84,7 @@ void look_for_unpinned_models(const LintSubject& subject, LintReport& report) {
   const Principal* principal = nullptr;
   std::optional<InForce> in_force;
   for (const IntendedCall& intended : subject.calls()) {
-    if (!intended.is_named || intended.profile->model->in_region.empty()) continue;
+    if (!intended.is_named || intended.profile == nullptr || intended.model->in_region.empty()) continue;
     if (intended.principal != principal) {
       principal = intended.principal;
       auto found = InForce::of(subject.usual(), intended.caller);
@@ -112,10 +112,10 @@ void look_for_unpinned_models(const LintSubject& subject, LintReport& report) {
 
 void look_for_global_beside_geographic(const LintSubject& subject, LintReport& report) {
   for (const IntendedCall& global : subject.calls()) {
-    if (global.profile->kind != ProfileKind::global || !global.is_named) continue;
+    if (!global.is_named || global.profile == nullptr || global.profile->kind != ProfileKind::global) continue;
     const auto geographic = std::ranges::find_if(subject.calls(), [&](const IntendedCall& other) {
-      return other.is_named && other.profile->kind == ProfileKind::geographic &&
-             other.principal == global.principal && other.profile->model == global.profile->model;
+      return other.is_named && other.profile != nullptr && other.profile->kind == ProfileKind::geographic &&
+             other.principal == global.principal && other.model == global.model;
     });
     if (geographic == subject.calls().end()) continue;
     report.add(global.grant, global.granted,

@@ -61,12 +61,15 @@ struct IntendedCall {
 
   StatementInSet grant;  // the Allow of the principal's identity policies that covers the profile
   std::string granted;   // the resource of that statement, as written
-  const domain::Profile* profile = nullptr;
+  const domain::Profile* profile = nullptr;  // null: the model by its bare id
+  const domain::Model* model = nullptr;
   domain::RegionIndex source = domain::region_none;
   std::string_view action;
-  bool is_named = false;  // the grant names the profile, if with wildcards, and is not just for everything
-  bool is_exact = false;  // the grant names profile and source Region
+  bool is_named = false;  // the grant names what is called, if with wildcards, and is not just for everything
+  bool is_exact = false;  // the grant names what is called, and the source Region
   Judgement judgement;    // strict
+
+  const std::string& id() const { return profile != nullptr ? profile->id : model->id; }
 };
 
 /// A value of bedrock:InferenceProfileArn that a grant of models is pinned to, without a grant of that profile.
