@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "cli/command.h"
-#include "cli/configuration.h"
 #include "cli/policy.h"
+#include "cli/policy_set.h"
 #include "domain/nearest.h"
 #include "policy/generate.h"
 #include "policy/generate_package.h"
@@ -24,12 +24,6 @@ struct GenerateOptions {
   std::string account, deny, name, format = "json", home_region, when_too_long = "merge", output, config;
   bool stream = false, allow_global = false;
 };
-
-Result<std::shared_ptr<const domain::Catalog>> catalog_of(const std::string& config) {
-  if (config.empty()) return domain::Catalog::builtin();
-  TRY(const config::Config loaded, read_configuration(config));
-  return loaded.catalog;
-}
 
 /// The sources that `words` name, of those where the profile can be called; "all" names them all.
 Result<domain::RegionMask> source_mask(const domain::Catalog& catalog, const domain::Profile& profile,
@@ -107,7 +101,7 @@ Result<> generate(const GenerateOptions& options) {
                 "generate: --profile PROFILE for the policy of a principal, or --deny WHAT for an SCP");
   if (options.deny.empty() && (!options.allowed.empty() || options.allow_global))
     return fail(Code::usage, "--allow and --allow-global belong to --deny regions");
-  TRY(const std::shared_ptr<const domain::Catalog> catalog, catalog_of(options.config));
+  TRY(const std::shared_ptr<const domain::Catalog> catalog, catalog_with(options.config));
   TRY(const std::vector<policy::GeneratedPolicy> policies,
       options.deny.empty() ? identity_policies(*catalog, options) : guardrail_policies(*catalog, options));
   if (!options.home_region.empty() && catalog->find_region(options.home_region) == domain::region_none)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // portolan policy lint: what is wrong with a set of policies, or with single documents.
-#include <filesystem>
+#include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
 
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/policy.h"
+#include "cli/policy_set.h"
 #include "policy/lint.h"
 #include "policy/lint_report.h"
 
@@ -19,7 +20,7 @@ using policy::Finding;
 using policy::Severity;
 
 struct LintOptions {
-  std::string policies, kind = "identity", severity = "note", config;
+  std::string policies = "policies", kind = "identity", severity = "note", config;
   std::vector<std::string> files;
   bool json = false, sarif = false, rules = false, reference = false;
 };
@@ -35,15 +36,9 @@ iam::PolicyKind kind_named(std::string_view word) {
   return iam::PolicyKind::identity;
 }
 
-/// Everything that is wrong with the set in `directory`, its mistakes among it as one Error.
 Result<std::vector<Finding>> lint_set(const std::string& directory, const domain::Catalog& catalog) {
-  const policy::LoadedOrganization loaded = policy::load_organization(
-      [&](const std::string& file) { return read_text((std::filesystem::path(directory) / file).string()); });
-  std::string mistakes;
-  for (const config::Mistake& mistake : loaded.mistakes)
-    mistakes += (mistakes.empty() ? "" : "\n") + mistake.text();
-  if (!loaded.organization) return base::fail(Code::config_invalid, std::move(mistakes));
-  return policy::lint(*loaded.organization, catalog);
+  TRY(const policy::Organization organization, read_policy_set(directory));
+  return policy::lint(organization, catalog);
 }
 
 Result<std::vector<Finding>> lint_files(const LintOptions& options, const domain::Catalog& catalog) {
@@ -57,13 +52,8 @@ Result<std::vector<Finding>> lint_files(const LintOptions& options, const domain
   return all;
 }
 
-/// With its end: "…/".
-std::string directory_prefix(const std::string& directory) {
-  return directory.empty() || directory.ends_with('/') ? directory : directory + "/";
-}
-
 void print_findings(const std::vector<Finding>& findings, const LintOptions& options) {
-  const std::string root = directory_prefix(options.policies);
+  const std::string root = options.files.empty() ? options.policies + "/" : "";
   if (options.sarif) {
     fmt::print("{}", findings_sarif(findings, PORTOLAN_VERSION, root));
     return;
@@ -83,15 +73,9 @@ void print_findings(const std::vector<Finding>& findings, const LintOptions& opt
 }
 
 int lint_command(const LintOptions& options) {
-  if (options.policies.empty() == options.files.empty())
-    return report(Exit::usage, "lint: --policies DIR for a set, or files for single documents");
-  std::shared_ptr<const domain::Catalog> catalog = domain::Catalog::builtin();
-  if (!options.config.empty()) {
-    const auto configuration = read_configuration(options.config);
-    if (!configuration) return report(configuration.error());
-    catalog = configuration->catalog;
-  }
-  auto findings = options.policies.empty() ? lint_files(options, *catalog) : lint_set(options.policies, *catalog);
+  const auto catalog = catalog_with(options.config);
+  if (!catalog) return report(catalog.error());
+  auto findings = options.files.empty() ? lint_set(options.policies, **catalog) : lint_files(options, **catalog);
   if (!findings) return report(findings.error());
   const bool has_error =
       std::ranges::any_of(*findings, [](const Finding& finding) { return finding.severity == Severity::error; });
@@ -116,11 +100,11 @@ void add_policy_lint(CLI::App& group, int& exit_code) {
   CLI::App* command = group.add_subcommand("lint", "Find what is wrong with policies before a caller does");
   command->footer(
       "Examples:\n"
-      "  portolan policy lint --policies policies\n"
+      "  portolan policy lint --policies examples/policies\n"
       "  portolan policy lint --kind scp regions.json\n\n"
       "Exit code 0: no error among the findings. 1: an error. 2: the set or a document cannot be read.");
-  command->add_option("--policies", options->policies, "Directory with organization.yaml and its documents");
-  command->add_option("files", options->files, "Single documents that are attached nowhere yet");
+  command->add_option("--policies", options->policies, "Directory of the set")->capture_default_str();
+  command->add_option("files", options->files, "Single documents, attached nowhere yet, instead of a set");
   command->add_option("--kind", options->kind, "What the single documents are")
       ->check(CLI::IsMember({"identity", "boundary", "session", "scp", "rcp", "listener"}))
       ->capture_default_str();

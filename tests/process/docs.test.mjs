@@ -12,9 +12,9 @@ const read = (...file) => readFile(path.join(repository, ...file), "utf8");
 const all = (text, pattern) => [...text.matchAll(pattern)].map(([, ...groups]) => groups);
 
 describe("generated pages", () => {
-  for (const [option, file] of [["--reference", "configuration.md"], ["--schema", "portolan.schema.json"]])
-    test(`docs/reference/${file} is what \`portolan check ${option}\` prints (./dev docs writes it)`, async () => {
-      const { code, stdout } = await run(["check", option]);
+  for (const [words, file] of [["check --reference", "configuration.md"], ["check --schema", "portolan.schema.json"], ["policy lint --reference", "policy_lint.md"]])
+    test(`docs/reference/${file} is what \`portolan ${words}\` prints (./dev docs writes it)`, async () => {
+      const { code, stdout } = await run(words.split(" "));
       assert.equal(code, 0);
       assert.equal(await read("docs/reference", file), stdout);
     });
