@@ -177,13 +177,8 @@ std::optional<Mode> mode_named(std::string_view name) {
 }
 
 Mode default_mode(const domain::Profile& profile) {
-  return profile.kind == ProfileKind::application ? Mode::subset : Mode::strict;
-}
-
-std::string_view inference_action(domain::Operation operation, bool stream) {
-  const bool is_streamed = stream || operation == domain::Operation::invoke_model_stream ||
-                           operation == domain::Operation::converse_stream;
-  return is_streamed ? "bedrock:InvokeModelWithResponseStream" : "bedrock:InvokeModel";
+  const bool is_shipped = domain::Catalog::builtin()->find_profile(profile.id) != nullptr;
+  return is_shipped && profile.kind != ProfileKind::application ? Mode::strict : Mode::subset;
 }
 
 std::string_view name(Check::Part part) {

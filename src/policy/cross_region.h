@@ -29,7 +29,6 @@
 #include <vector>
 
 #include "base/time.h"
-#include "domain/call.h"
 #include "domain/catalog.h"
 #include "iam/evaluate.h"
 #include "policy/in_force.h"
@@ -40,15 +39,11 @@ namespace portolan::policy {
 enum class Mode : std::uint8_t { strict, subset };
 std::string_view name(Mode mode);
 std::optional<Mode> mode_named(std::string_view name);
-/// strict for AWS's own profiles, subset for those that were made here.
+/// strict for AWS's own profiles, those of the shipped catalog; subset for those that were made here.
 Mode default_mode(const domain::Profile& profile);
 
 /// Which ARN `bedrock:InferenceProfileArn` holds when an application profile is called. AWS does not document it.
 enum class ProfileArn : std::uint8_t { application, system };
-
-/// "bedrock:InvokeModel", or "bedrock:InvokeModelWithResponseStream" for what is streamed. Converse has no action
-/// of its own (Service Authorization Reference, Amazon Bedrock).
-std::string_view inference_action(domain::Operation operation, bool stream);
 
 /// What is called, and through which door.
 struct Target {
@@ -76,7 +71,7 @@ struct RequestFacts {
 struct InferenceCall {
   std::string_view principal;  // ARN
   std::string_view account;    // in whose name the profile is called: 12 digits; empty: the principal's
-  std::string_view action = "bedrock:InvokeModel";
+  std::string_view action = "bedrock:InvokeModel";  // sentence.h says which an operation has
   Target target;
   RequestFacts request;
   ProfileArn profile_arn = ProfileArn::application;
