@@ -329,7 +329,8 @@ Http2Connection::Http2Connection(Port& port, std::shared_ptr<world::Conduit> con
   nghttp2_option_set_max_outbound_ack(option, 1000);
   nghttp2_option_set_max_settings(option, 32);
   nghttp2_option_set_max_continuations(option, 8);
-  nghttp2_option_set_stream_reset_rate_limit(option, 1000, 33);
+  // Far beyond FrameAllowance, which is to speak first: nghttp2 calls a flood an internal error, and counts none.
+  nghttp2_option_set_stream_reset_rate_limit(option, 10 * FrameAllowance::burst, 10 * FrameAllowance::per_second);
   nghttp2_session_server_new2(&session_, callbacks, this, option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
