@@ -272,8 +272,6 @@ class Ground {
 
   Clock clock;
   GatedDisk disk;
-  world::Reactor reactor{0, clock};
-  world::asio::executor_work_guard<world::Executor> work{reactor.io.get_executor()};
   Meters meters;
   std::shared_ptr<const Snapshot> snapshot;
   ScriptedRegions regions;
@@ -281,6 +279,9 @@ class Ground {
   route::RetryBudget retry_budget;
   identity::SigningKeys signing_keys;
   observe::Counters counters;
+  // Calls that a test leaves in flight end with the reactor, and let go of what stands above.
+  world::Reactor reactor{0, clock};
+  world::asio::executor_work_guard<world::Executor> work{reactor.io.get_executor()};
   std::unique_ptr<Recorder> recorder;
   Journey journey;
 };

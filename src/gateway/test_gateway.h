@@ -24,7 +24,10 @@ class ListeningGateway : public Ground<world::RealClock> {
   }
   ~ListeningGateway() {
     drain();
+    // Callers are gone by now: what waits for them, or for its record, ends and frees itself.
+    if (thread_.joinable()) empties();
     recorder->flush();
+    if (thread_.joinable()) on_reactor([] {});
     reactor.io.stop();
     if (thread_.joinable()) thread_.join();
   }
