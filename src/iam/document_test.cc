@@ -399,6 +399,13 @@ TEST(PolicyDocument, CountsWhiteSpaceInStringsForOrganizationsOnly) {
   EXPECT_TRUE(parse_document(longer, PolicyKind::identity, notices).has_value());
 }
 
+TEST(PolicyDocument, CountsBehindAnEscapedQuoteAsInsideTheString) {
+  std::vector<Notice> notices;
+  const std::string quoted = "\\\"" + std::string(20, ' ');
+  EXPECT_TRUE(parse_document(policy_of(10'240 - 22, quoted), PolicyKind::service_control, notices).has_value());
+  EXPECT_FALSE(parse_document(policy_of(10'240 - 21, quoted), PolicyKind::service_control, notices).has_value());
+}
+
 TEST(PolicyDocument, BoundsItsDepthAndItsBytes) {
   std::vector<Notice> notices;
   const auto deep = parse_document(std::string(17, '[') + std::string(17, ']'), PolicyKind::identity, notices);

@@ -166,6 +166,48 @@ TEST_F(Evaluate, AGrantToTheAccountLeavesItToTheIdentityPolicies) {
   EXPECT_EQ(decide(user, guardrail).outcome, Outcome::allowed);
 }
 
+TEST_F(Evaluate, NamesTheFirstOfTheClosestGrants) {
+  policies.resource = {grant(R"({"AWS":"111122223333"})"), grant(R"("*")"),
+                       grant(R"({"AWS":"arn:aws:iam::111122223333:user/alice"})")};
+  EXPECT_EQ(decide(user, guardrail).by, (Deciding{.kind = PolicyKind::resource, .document = 1, .statement = 0}));
+}
+
+TEST_F(Evaluate, TheRootUserNeedsNoDocument) {
+  const Decision decision = decide("arn:aws:iam::111122223333:root", guardrail);
+  EXPECT_EQ(decision.outcome, Outcome::allowed);
+  EXPECT_EQ(decision.by, missing(PolicyKind::identity));
+  EXPECT_EQ(statement_of(policies, decision.by), nullptr);
+  policies.service_control = {{"account", {deny_all(PolicyKind::service_control)}}};
+  EXPECT_EQ(decide("arn:aws:iam::111122223333:root", guardrail).outcome, Outcome::explicit_deny);
+}
+
+TEST_F(Evaluate, TellsWhatWasWaived) {
+  policies.resource = {grant(R"({"AWS":"arn:aws:sts::111122223333:assumed-role/app/build-7"})")};
+  policies.boundaries = {allow_nothing_here(PolicyKind::permission_boundary)};
+  const auto steps =
+      explain(policies, {.principal = session, .action = "bedrock:GetGuardrail", .resource = guardrail});
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_EQ(steps[0].outcome, Outcome::allowed);
+  EXPECT_EQ(steps[1].by, missing(PolicyKind::identity));
+  EXPECT_TRUE(steps[1].waived);
+  EXPECT_EQ(steps[2].by, missing(PolicyKind::permission_boundary));
+  EXPECT_TRUE(steps[2].waived);
+}
+
+TEST_F(Evaluate, MatchesOneStatementWhateverItsEffect) {
+  const Document* document =
+      parse(PolicyKind::identity, R"({"Effect":"Deny","Action":"bedrock:*","Resource":"*","Condition":)"
+                                  R"({"StringEquals":{"aws:RequestedRegion":"us-east-1"}}})");
+  Request request{.principal = user, .action = "bedrock:InvokeModel", .resource = model, .context = &context};
+  EXPECT_FALSE(matches(document->statements[0], request));
+  context.set("aws:RequestedRegion", "us-east-1");
+  EXPECT_TRUE(matches(document->statements[0], request));
+  request.action = "s3:GetObject";
+  EXPECT_FALSE(matches(document->statements[0], request));
+  request = {.principal = user, .action = "bedrock:InvokeModel", .resource = model};  // no context: no keys
+  EXPECT_FALSE(matches(document->statements[0], request));
+}
+
 TEST_F(Evaluate, AcrossAccountsBothSidesMustAllow) {
   const std::string_view theirs = "arn:aws:bedrock:us-east-1:444455556666:guardrail/g1";
   policies.identity = {allow_all(PolicyKind::identity)};

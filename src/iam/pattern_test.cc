@@ -78,6 +78,7 @@ TEST(ResourceLike, KeepsWildcardsWithinTheFirstFivePartsOfAnArn) {
       {"arn:*:x:a*b:c", "arn:q:xa:x:ab:c", true},  // the run-on star gives way when the narrow one cannot
       {"arn:*:x*y:z", "arn:q:xa:b:xcy:z", true},
       {"arn:*:x*y:z", "arn:q:xa:b:xc:y:z", false},
+      {"arn:*:b?c", "arn:x:q:q:q:q:b:c", false},  // a part is counted anew with every attempt
       {"arn:a**:b", "arn:axx:yy:b", true},
       {"arn:aws:s3:::a\\*", "arn:aws:s3:::a*", true},
       {"arn:aws:s3:::a\\*", "arn:aws:s3:::ab", false},
