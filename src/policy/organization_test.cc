@@ -69,9 +69,9 @@ TEST(FindPrincipal, TakesASessionForItsRole) {
 }
 
 /// A document under a name, for changes.
-PolicyPointer policy_named(std::string name, PolicyKind kind) {
+PolicyPointer policy_named(std::string name) {
   std::vector<iam::Notice> notices;
-  auto document = iam::parse_document(allow_everything_text, kind, notices);
+  auto document = iam::parse_document(allow_everything_text, PolicyKind::identity, notices);
   EXPECT_TRUE(document.has_value());
   return std::make_shared<const Policy>(Policy{.name = std::move(name), .document = *std::move(document)});
 }
@@ -79,9 +79,8 @@ PolicyPointer policy_named(std::string name, PolicyKind kind) {
 TEST(WithPolicy, AttachesToEachKindOfTarget) {
   const Organization before = organization_of({.identity = allow_everything_text});
   const auto scps_after = [&](const std::string& target) {
-    const auto after = with_policy(before, {.kind = PolicyKind::service_control,
-                                            .target = target,
-                                            .policy = policy_named("new.json", PolicyKind::service_control)});
+    const auto after = with_policy(
+        before, {.kind = PolicyKind::service_control, .target = target, .policy = policy_named("new.json")});
     EXPECT_TRUE(after.has_value());
     const auto in_force = InForce::of(*after, alice);
     std::vector<std::size_t> sizes;
@@ -91,9 +90,9 @@ TEST(WithPolicy, AttachesToEachKindOfTarget) {
   EXPECT_THAT(scps_after("root"), ElementsAre(2, 1, 1, 1));
   EXPECT_THAT(scps_after("workloads/prod"), ElementsAre(1, 1, 2, 1));
   EXPECT_THAT(scps_after("111122223333"), ElementsAre(1, 1, 1, 2));
-  const auto bounded = with_policy(before, {.kind = PolicyKind::permission_boundary,
-                                            .target = std::string{alice},
-                                            .policy = policy_named("b.json", PolicyKind::permission_boundary)});
+  const auto bounded = with_policy(
+      before,
+      {.kind = PolicyKind::permission_boundary, .target = std::string{alice}, .policy = policy_named("b.json")});
   ASSERT_TRUE(bounded.has_value());
   EXPECT_EQ(bounded->find_principal(alice)->boundary->name, "b.json");
   EXPECT_EQ(before.find_principal(alice)->boundary, nullptr) << "the set before is as it was";
@@ -102,8 +101,7 @@ TEST(WithPolicy, AttachesToEachKindOfTarget) {
 TEST(WithPolicy, SaysWhatTheSetDoesNotHave) {
   const Organization before = organization_of({.identity = allow_everything_text});
   const auto failure = [&](PolicyKind kind, const std::string& target) {
-    const auto after =
-        with_policy(before, {.kind = kind, .target = target, .policy = policy_named("n.json", kind)});
+    const auto after = with_policy(before, {.kind = kind, .target = target, .policy = policy_named("n.json")});
     return after ? "none" : after.error().message;
   };
   EXPECT_EQ(failure(PolicyKind::service_control, "workloads/prd"),
