@@ -6,6 +6,7 @@
 #include <cctype>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "domain/nearest.h"
@@ -300,7 +301,6 @@ Result<std::vector<GeneratedPolicy>> generate_identity(const Catalog& catalog, c
   const Writing writing{catalog, order.account, one_or_list(order.actions)};
 
   std::vector<Statements> groups;
-  bool one_fits_none = false;
   for (const ProfileUse& use : order.uses)
     for (const SourceGroup& group : grouped(use)) groups.push_back(statements_of(writing, group));
   std::vector<std::string> notes;
@@ -319,8 +319,7 @@ Result<std::vector<GeneratedPolicy>> generate_identity(const Catalog& catalog, c
     }
   }
   const std::vector<std::vector<Statements>> documents = packed(groups);
-  for (const std::vector<Statements>& document : documents) one_fits_none = one_fits_none || !fits(document);
-  if (one_fits_none)
+  if (!std::ranges::all_of(documents, fits))
     return fail(Code::usage,
                 "the policy is too long for IAM even when it is merged: fewer actions make it shorter");
   if (documents.size() > 1)

@@ -73,14 +73,14 @@ bool may_have_requested_region(const domain::Catalog& catalog, const Statement& 
 bool is_used_through(const domain::Catalog& catalog, const BedrockArn& arn, std::string_view pin) {
   const std::optional<BedrockArn> profile_arn = bedrock_arn(pin);
   if (!profile_arn || profile_arn->type != "inference-profile" || pin.contains("${")) return true;
-  bool is_of_the_catalog = false;
+  bool is_of_the_catalog = false;  // else it is newer, for all that is known
   for (const auto& profile : catalog.profiles()) {
     if (!iam::like(profile_arn->id, profile->id)) continue;
-    is_of_the_catalog = true;
-    if (!iam::like(arn.id, profile->model->id)) continue;
     const bool is_global = profile->kind == domain::ProfileKind::global;
     for (const domain::RegionIndex source : profile->sources) {
       if (!iam::like(profile_arn->region, catalog.region(source).name)) continue;
+      is_of_the_catalog = true;
+      if (!iam::like(arn.id, profile->model->id)) continue;
       if (is_global && iam::like(arn.region, "")) return true;
       const domain::RegionMask asked =
           (is_global ? domain::RegionMask{} : profile->destinations_from(source)) | domain::RegionMask::of(source);

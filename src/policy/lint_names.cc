@@ -131,6 +131,13 @@ void check_region(const LintSubject& subject, LintReport& report, const Statemen
              near.empty() ? "write the name of a Region" : fmt::format("did you mean {}?", near));
 }
 
+/// Another version of the same model, for all that is known, and not a slip of the pen.
+bool differ_in_digits_alone(std::string a, std::string b) {
+  std::erase_if(a, base::is_digit);
+  std::erase_if(b, base::is_digit);
+  return a == b;
+}
+
 void check_id(const LintSubject& subject, LintReport& report, const StatementInSet& at, std::string_view value) {
   const std::optional<BedrockArn> arn = bedrock_arn(value);
   if (!arn || has_wildcard(arn->id) || arn->id.contains("${")) return;
@@ -138,12 +145,19 @@ void check_id(const LintSubject& subject, LintReport& report, const StatementInS
   std::string near;
   if (arn->type == model_type && catalog.find_model(arn->id) == nullptr && !begins_with_geography(catalog, arn->id))
     near = catalog.nearest_model(arn->id);
-  if (arn->type == profile_type && catalog.find_profile(arn->id) == nullptr &&
-      catalog.find_model(arn->id) == nullptr)
+  const domain::Profile* profile = arn->type == profile_type ? catalog.find_profile(arn->id) : nullptr;
+  if (arn->type == profile_type && profile == nullptr && catalog.find_model(arn->id) == nullptr)
     near = catalog.nearest_profile(arn->id);
   if (!near.empty())
     report.add(at, value, fmt::format("{} is not in the catalog of {}, and {} is", arn->id, catalog.date(), near),
-               fmt::format("did you mean {}?", near));
+               fmt::format("did you mean {}?", near),
+               differ_in_digits_alone(std::string(arn->id), near) ? Severity::note : report.severity());
+  const domain::RegionIndex source = catalog.find_region(arn->region);
+  if (profile != nullptr && source != domain::region_none && !profile->sources.contains(source))
+    report.add(
+        at, value,
+        fmt::format("{} cannot be called from {}, says the catalog of {}", arn->id, arn->region, catalog.date()),
+        fmt::format("it can be called from {}", catalog.names(profile->sources)));
 }
 
 template <class Visit>

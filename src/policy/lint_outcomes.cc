@@ -91,6 +91,52 @@ Severity severity_for(const LintSubject& subject, const IntendedCall& call) {
   return some_left ? Severity::warning : Severity::error;
 }
 
+/// Whether a grant of any profile, in the words of an ARN, lets no call through.
+bool is_useless_wildcard(const LintSubject& subject, const IntendedCall& call) {
+  return !call.is_named && bedrock_arn(call.granted).has_value() &&
+         std::ranges::none_of(subject.calls(), [&](const IntendedCall& other) {
+           return is_of_same_grant(call, other) && other.judgement.is_allowed();
+         });
+}
+
+template <class Visit>
+void for_each_statement(const Policies& policies, Visit visit) {
+  for (const PolicyPointer& policy : policies) {
+    std::size_t number = 0;
+    for (const Statement& statement : policy->document.statements)
+      visit(StatementInSet{policy.get(), &statement, ++number});
+  }
+}
+
+/// Application profiles and their like: which models they stand for is not in the set.
+bool may_use_other_profiles(const Principal& principal) {
+  bool may = false;
+  for_each_statement(principal.identity, [&](const StatementInSet& at) {
+    for (const iam::ResourcePattern& resource : at.statement->resources) {
+      const std::optional<BedrockArn> arn = bedrock_arn(resource.text.written());
+      may = may || (at.is_allow() && arn && arn->type != "foundation-model" && arn->type != "inference-profile");
+    }
+  });
+  return may;
+}
+
+/// The model that a resource names where it cannot be called by its bare id; null for every other resource.
+const domain::Model* model_for_profiles_only(const domain::Catalog& catalog, std::string_view resource) {
+  const std::optional<BedrockArn> arn = bedrock_arn(resource);
+  if (!arn || arn->type != "foundation-model") return nullptr;
+  const domain::Model* model = catalog.find_model(arn->id);
+  if (model == nullptr) return nullptr;
+  for (const domain::RegionIndex region : model->in_region)
+    if (iam::like(arn->region, catalog.region(region).name)) return nullptr;
+  return model;
+}
+
+bool may_use_profile_of(const LintSubject& subject, const Principal& principal, const domain::Model& model) {
+  return std::ranges::any_of(subject.calls(), [&](const IntendedCall& call) {
+    return call.principal == &principal && call.profile != nullptr && (call.model == &model || !call.is_named);
+  });
+}
+
 /// Where the obstacle stands.
 StatementInSet place_of_obstacle(const Ruling& obstacle) {
   const auto& statements = obstacle.policy->document.statements;
@@ -213,9 +259,11 @@ void look_for_control_tower_deny(const LintSubject& subject, LintReport& report)
 void look_for_profile_without_models(const LintSubject& subject, LintReport& report) {
   for (const IntendedCall& call : subject.calls()) {
     const Ruling* obstacle = obstacle_of(call);
-    if (obstacle == nullptr || call.profile == nullptr || !call.is_named ||
-        obstacle->decision.outcome != Outcome::implicit_deny || obstacle->decision.by.kind != PolicyKind::identity)
+    if (obstacle == nullptr || call.profile == nullptr || obstacle->decision.outcome != Outcome::implicit_deny ||
+        obstacle->decision.by.kind != PolicyKind::identity)
       continue;
+    const bool is_useless = is_useless_wildcard(subject, call);
+    if (!call.is_named && !is_useless) continue;
     std::vector<std::string> missing;
     for (const Ruling& ruling : call.judgement.rulings)
       if (ruling.denies()) missing.push_back(ruling.check.resource);
@@ -225,7 +273,7 @@ void look_for_profile_without_models(const LintSubject& subject, LintReport& rep
                     call.profile->id, subject.catalog().region(call.source).name, fmt::join(missing, ", ")),
         "grant the models as well, with a condition on bedrock:InferenceProfileArn; `portolan policy generate` "
         "writes both",
-        severity_for(subject, call));
+        is_useless ? Severity::error : severity_for(subject, call));
   }
 }
 
@@ -235,6 +283,21 @@ void look_for_models_without_profile(const LintSubject& subject, LintReport& rep
                fmt::format("models are granted through {}, and no policy of {} grants that profile", pin.pinned,
                            pin.principal->arn),
                "grant the profile's ARN in the source Region as well");
+  for (const auto& [arn, principal] : subject.usual().principals) {
+    if (may_use_other_profiles(principal)) continue;
+    for_each_statement(principal.identity, [&](const StatementInSet& at) {
+      if (!at.is_allow() || !covers_inference(*at.statement) ||
+          positive_condition(*at.statement, profile_arn_key) != nullptr)
+        return;
+      for (const iam::ResourcePattern& resource : at.statement->resources)
+        if (const domain::Model* model = model_for_profiles_only(subject.catalog(), resource.text.written());
+            model != nullptr && !may_use_profile_of(subject, principal, *model))
+          report.add(at, resource.text.written(),
+                     fmt::format("{} is offered there through profiles only, and no policy of {} grants one",
+                                 model->id, principal.arn),
+                     "grant a profile of the model; `portolan policy generate` writes it");
+    });
+  }
 }
 
 void look_for_shadowing_deny(const LintSubject& subject, LintReport& report) {

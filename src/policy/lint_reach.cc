@@ -55,6 +55,41 @@ std::string direct_call(const LintSubject& subject, const IntendedCall& intended
   return {};
 }
 
+/// Whether the denial applies to whatever the grant allows.
+bool denies_all_of(const Statement& denial, const Statement& grant) {
+  if (denial.effect != iam::Effect::deny || !denial.conditions.empty() || denial.not_action ||
+      denial.not_resource || grant.not_action || grant.not_resource)
+    return false;
+  const bool all_actions = std::ranges::all_of(grant.actions, [&](const iam::ActionPattern& granted) {
+    return std::ranges::any_of(denial.actions,
+                               [&](const iam::ActionPattern& denied) { return denied.matches(granted.written); });
+  });
+  return all_actions && std::ranges::all_of(grant.resources, [&](const iam::ResourcePattern& granted) {
+           return std::ranges::any_of(denial.resources, [&](const iam::ResourcePattern& denied) {
+             return iam::resource_like(denied.text.written(), granted.text.written());
+           });
+         });
+}
+
+/// The first policy among identity policies, boundary and SCPs that denies all of the grant; null when none does.
+const Policy* policy_denying_all_of(const InForce& in_force, const Statement& grant) {
+  const iam::PolicySet& set = in_force.policies();
+  const auto among = [&](iam::PolicyKind kind, int level,
+                         const std::vector<const iam::Document*>& documents) -> const Policy* {
+    for (std::size_t d = 0; d < documents.size(); ++d)
+      for (const Statement& statement : documents[d]->statements)
+        if (denies_all_of(statement, grant))
+          return in_force.policy({.kind = kind, .level = level, .document = static_cast<int>(d), .statement = 0});
+    return nullptr;
+  };
+  for (std::size_t level = 0; level < set.service_control.size(); ++level)
+    if (const Policy* policy =
+            among(iam::PolicyKind::service_control, static_cast<int>(level), set.service_control[level].documents))
+      return policy;
+  if (const Policy* policy = among(iam::PolicyKind::identity, -1, set.identity)) return policy;
+  return among(iam::PolicyKind::permission_boundary, -1, set.boundaries);
+}
+
 }  // namespace
 
 void look_for_wildcard_models(const LintSubject& subject, LintReport& report) {
@@ -122,6 +157,24 @@ void look_for_global_beside_geographic(const LintSubject& subject, LintReport& r
                fmt::format("{} keeps the model in a geography, and {} lets the same principal use it anywhere",
                            geographic->profile->id, global.profile->id),
                "keep the one that is meant");
+  }
+}
+
+void look_for_shadowed_statement(const LintSubject& subject, LintReport& report) {
+  for (const auto& [arn, principal] : subject.usual().principals) {
+    const auto in_force = InForce::of(subject.usual(), arn);
+    if (!in_force || principal.is_pattern()) continue;
+    for (const PolicyPointer& policy : principal.identity) {
+      std::size_t number = 0;
+      for (const Statement& statement : policy->document.statements) {
+        ++number;
+        if (statement.effect != iam::Effect::allow) continue;
+        if (const Policy* denying = policy_denying_all_of(*in_force, statement))
+          report.add({policy.get(), &statement, number}, "",
+                     fmt::format("{} denies all that it grants to {}", denying->name, arn),
+                     "remove the statement, or narrow the Deny");
+      }
+    }
   }
 }
 

@@ -2,7 +2,9 @@
 // The table of rules: what each is called, why it matters, what repairs it, and the function that looks for it.
 #include <algorithm>
 #include <array>
+#include <set>
 
+#include "base/bytes.h"
 #include "policy/lint_subject.h"
 #include "policy/organization_settings.h"
 
@@ -54,6 +56,12 @@ constexpr std::array rules = std::to_array<LintRule>({
       "An explicit Deny in any policy wins over every Allow, so the grant allows nothing.",
       "Remove the grant, or narrow the Deny."},
      look_for_shadowing_deny},
+    {{"statement-shadowed-by-deny", Severity::warning, "A statement grants nothing that is not denied",
+      "A Deny without conditions, in the principal's own policies or above it, covers every action and resource of "
+      "the "
+      "statement.",
+      "Remove the statement, or narrow the Deny."},
+     look_for_shadowed_statement},
     {{"level-without-allow", Severity::error, "A level of the organisation allows nothing of a granted call",
       "SCPs and RCPs must allow at every level from the root to the account; where FullAWSAccess is detached, what "
       "the other SCPs there do not list is denied.",
@@ -148,20 +156,21 @@ PolicyPointer allow_of_everything(std::string name, iam::PolicyKind kind) {
              .document = {.kind = kind, .has_variables = true, .id = {}, .statements = {std::move(statement)}}});
 }
 
-/// The account that the document's own ARNs name, or AWS's for examples.
-std::string account_in(const iam::Document& document) {
-  const auto account_of = [](const std::string& text) -> std::string {
+/// The accounts that the document's own ARNs name, or AWS's for examples.
+std::set<std::string> accounts_in(const iam::Document& document) {
+  std::set<std::string> accounts;
+  const auto add = [&](const std::string& text) {
     const std::optional<BedrockArn> arn = bedrock_arn(text);
-    return arn && arn->account.size() == 12 && !has_wildcard(arn->account) ? std::string{arn->account} : "";
+    if (arn && arn->account.size() == 12 && std::ranges::all_of(arn->account, base::is_digit))
+      accounts.emplace(arn->account);
   };
   for (const iam::Statement& statement : document.statements) {
-    for (const iam::ResourcePattern& resource : statement.resources)
-      if (std::string account = account_of(resource.text.written()); !account.empty()) return account;
+    for (const iam::ResourcePattern& resource : statement.resources) add(resource.text.written());
     for (const iam::Condition& condition : statement.conditions)
-      for (const iam::Text& value : condition.values)
-        if (std::string account = account_of(value.written()); !account.empty()) return account;
+      for (const iam::Text& value : condition.values) add(value.written());
   }
-  return "111122223333";
+  if (accounts.empty()) accounts.emplace("111122223333");
+  return accounts;
 }
 
 }  // namespace
@@ -200,26 +209,21 @@ base::Result<std::vector<Finding>> lint_document(const std::string& file, const 
                                                  iam::PolicyKind kind, const domain::Catalog& catalog) {
   std::vector<iam::Notice> notices;
   TRY(iam::Document document, iam::parse_document(text, kind, notices));
-  const std::string account_id = account_in(document);
+  const std::set<std::string> accounts = accounts_in(document);
   const auto policy = std::make_shared<const Policy>(Policy{.name = file, .document = std::move(document)});
 
   Organization organization;
   organization.files.emplace(file, text);
-  organization.root.service_control = {
-      allow_of_everything(std::string{full_access_scp}, iam::PolicyKind::service_control)};
-  organization.root.resource_control = {
-      allow_of_everything(std::string{full_access_rcp}, iam::PolicyKind::resource_control)};
-  Account account{.id = account_id, .name = {}, .unit = {}, .attached = organization.root};
-  Principal principal{
-      .arn = "arn:aws:iam::" + account_id + ":role/lint", .tags = {}, .identity = {}, .boundary = {}};
+  const Attachments everything{
+      .service_control = {allow_of_everything(std::string{full_access_scp}, iam::PolicyKind::service_control)},
+      .resource_control = {allow_of_everything(std::string{full_access_rcp}, iam::PolicyKind::resource_control)}};
+  organization.root = everything;
+  Policies identity;
   switch (kind) {
     case iam::PolicyKind::identity:
-      principal.identity = {policy};
-      break;
     case iam::PolicyKind::permission_boundary:
     case iam::PolicyKind::session:
-      // Judged as what it is the most of: all that the principal has.
-      principal.identity = {policy};
+      identity = {policy};
       break;
     case iam::PolicyKind::service_control:
       organization.root.service_control.push_back(policy);
@@ -232,10 +236,12 @@ base::Result<std::vector<Finding>> lint_document(const std::string& file, const 
       organization.listeners["default"] = policy;
       break;
   }
-  if (principal.identity.empty())
-    principal.identity = {allow_of_everything("AdministratorAccess", iam::PolicyKind::identity)};
-  organization.accounts.emplace(account_id, std::move(account));
-  organization.principals.emplace(principal.arn, std::move(principal));
+  if (identity.empty()) identity = {allow_of_everything("AdministratorAccess", iam::PolicyKind::identity)};
+  for (const std::string& account : accounts) {
+    organization.accounts.emplace(account, Account{.id = account, .name = {}, .unit = {}, .attached = everything});
+    const std::string arn = "arn:aws:iam::" + account + ":role/lint";
+    organization.principals.emplace(arn, Principal{.arn = arn, .tags = {}, .identity = identity, .boundary = {}});
+  }
   return lint(organization, catalog);
 }
 

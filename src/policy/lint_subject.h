@@ -162,6 +162,7 @@ void look_for_never_matching(const LintSubject& subject, LintReport& report);
 void look_for_wildcard_models(const LintSubject& subject, LintReport& report);
 void look_for_unpinned_models(const LintSubject& subject, LintReport& report);
 void look_for_global_beside_geographic(const LintSubject& subject, LintReport& report);
+void look_for_shadowed_statement(const LintSubject& subject, LintReport& report);
 void look_for_forgotten_streams(const LintSubject& subject, LintReport& report);
 
 // Rules on judged calls (lint_outcomes.cc).
