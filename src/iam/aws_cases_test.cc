@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// testdata/policy/aws_cases.jsonl: what AWS's pages say of their own examples. Each line is a request as in
+// testdata/iam/aws_cases.jsonl: what AWS's pages say of their own examples. Each line is a request as in
 // request_text.h, with the page ("source"), the fact in a few words, the outcome that the page states ("expect"),
 // and where the page says more, members of "by" ("expect_by").
 #include <fstream>
@@ -21,7 +21,7 @@ std::string text_without(json request, std::string_view member) {
 }
 
 TEST(AwsCases, DecidesEveryCaseAsItsPageSays) {
-  std::ifstream file(PORTOLAN_TESTDATA "/policy/aws_cases.jsonl");
+  std::ifstream file(PORTOLAN_TESTDATA "/iam/aws_cases.jsonl");
   ASSERT_TRUE(file.is_open());
   RequestLines lines;
   int cases = 0;

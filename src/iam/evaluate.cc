@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/check.h"
 #include "iam/principal.h"
@@ -22,11 +23,18 @@ bool matches_action(const Statement& statement, std::string_view action) {
   return listed != statement.not_action;
 }
 
+/// A variable without a value matches nothing. In NotResource that would leave the statement to everything, so then
+/// it applies as a Deny only.
 bool matches_resource(const Statement& statement, std::string_view resource, const Context& context) {
   if (statement.resources.empty()) return true;  // of a resource-based policy: what it is attached to
-  const bool listed = std::ranges::any_of(
-      statement.resources, [&](const ResourcePattern& pattern) { return pattern.matches(resource, context); });
-  return listed != statement.not_resource;
+  bool is_resolved = true;
+  std::string scratch;
+  for (const ResourcePattern& resource_pattern : statement.resources) {
+    const auto pattern = resource_pattern.text.pattern(context, scratch);
+    if (pattern && resource_like(*pattern, resource)) return !statement.not_resource;
+    is_resolved = is_resolved && pattern.has_value();
+  }
+  return statement.not_resource && (is_resolved || statement.effect == Effect::deny);
 }
 
 /// One request against one set, with what is worked out once.

@@ -25,7 +25,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,7 +100,8 @@ const std::vector<const Document*>& documents_of(const PolicySet& policies, cons
 /// The statement that decided, or null where an Allow is missing.
 const Statement* statement_of(const PolicySet& policies, const Deciding& by);
 
-/// Whether the statement applies to the request, its effect aside.
+/// Whether the statement applies to the request, whatever else does. (Its effect matters in one case: NotResource
+/// with a variable that has no value applies as a Deny only.)
 bool matches(const Statement& statement, const Request& request);
 
 }  // namespace portolan::iam

@@ -194,6 +194,23 @@ TEST_F(Evaluate, TellsWhatWasWaived) {
   EXPECT_TRUE(steps[2].waived);
 }
 
+TEST_F(Evaluate, NotResourceWithAVariableThatHasNoValueDeniesAndDoesNotAllow) {
+  constexpr std::string_view rest =
+      R"(,"Action":"*","NotResource":["arn:aws:s3:::b","arn:aws:bedrock:us-east-1::foundation-model/${aws:username}"]})";
+  const Document* allow = parse(PolicyKind::identity, R"({"Effect":"Allow")" + std::string(rest));
+  const Document* deny = parse(PolicyKind::identity, R"({"Effect":"Deny")" + std::string(rest));
+  policies.identity = {allow};
+  EXPECT_EQ(decide().outcome, Outcome::implicit_deny);
+  policies.identity = {allow_all(PolicyKind::identity), deny};
+  EXPECT_EQ(decide().outcome, Outcome::explicit_deny);
+  context.set("aws:username", "other");
+  EXPECT_EQ(decide().outcome, Outcome::explicit_deny);
+  policies.identity = {allow};
+  EXPECT_EQ(decide().outcome, Outcome::allowed);
+  context.set("aws:username", "anthropic.claude-3");
+  EXPECT_EQ(decide().outcome, Outcome::implicit_deny);
+}
+
 TEST_F(Evaluate, MatchesOneStatementWhateverItsEffect) {
   const Document* document =
       parse(PolicyKind::identity, R"({"Effect":"Deny","Action":"bedrock:*","Resource":"*","Condition":)"
