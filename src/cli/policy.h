@@ -11,6 +11,7 @@ void add_policy_check(CLI::App& policy, int& exit_code);
 void add_policy_simulate(CLI::App& policy, int& exit_code);
 void add_policy_who_can(CLI::App& policy, int& exit_code);
 void add_policy_diff(CLI::App& policy, int& exit_code);
+void add_policy_drift(CLI::App& policy, int& exit_code);
 void add_policy_generate(CLI::App& group, int& exit_code);
 void add_policy_lint(CLI::App& group, int& exit_code);
 void add_policy_freeze(CLI::App& group, int& exit_code);  // and unfreeze, status, history

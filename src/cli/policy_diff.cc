@@ -73,6 +73,7 @@ void print_changes_json(const DiffAnswer& answer) {
 /// One line for all changes that differ only in their action, source and destination.
 void print_changes(const DiffAnswer& answer) {
   struct Regions {
+    const domain::Profile* called = nullptr;
     domain::RegionMask sources, destinations;
     std::set<std::string> actions;
   };
@@ -80,6 +81,7 @@ void print_changes(const DiffAnswer& answer) {
   std::map<Key, Regions> lines;
   for (const CellChange& change : answer.changes) {
     Regions& line = lines[{change.principal, change.profile->id, change.is_granted, why_denied(change)}];
+    line.called = change.profile;
     line.sources.add(change.source);
     line.destinations.add(change.destination);
     line.actions.insert(change.action);
@@ -88,7 +90,8 @@ void print_changes(const DiffAnswer& answer) {
   for (const auto& [key, line] : lines) {
     const auto& [principal, profile, is_granted, why] = key;
     const std::string only = line.actions.size() > 1 ? "" : fmt::format(" (only {})", *line.actions.begin());
-    table.add({is_granted ? "+" : "-", principal, profile, answer.catalog->names(line.destinations),
+    table.add({is_granted ? "+" : "-", principal, profile,
+               destination_names(*answer.catalog, *line.called, line.sources, line.destinations),
                answer.catalog->names(line.sources),
                fmt::format("{}: {}{}", is_granted ? "before" : "now", why, only)});
   }

@@ -153,6 +153,16 @@ std::string place_of(const policy::Policy* policy, const iam::Statement* stateme
   return fmt::format("{}:{}", policy->name, statement->place.line);
 }
 
+std::string destination_names(const domain::Catalog& catalog, const domain::Profile& profile,
+                              domain::RegionMask sources, domain::RegionMask destinations) {
+  constexpr int names_shown_max = 8;
+  domain::RegionMask all;
+  for (const domain::RegionIndex source : sources) all = all | profile.destinations_from(source);
+  if (destinations.size() > names_shown_max && destinations == all)
+    return fmt::format("all {} destinations", all.size());
+  return catalog.names(destinations);
+}
+
 std::string level_name(iam::PolicyKind kind, std::string_view level) {
   return level.empty() ? std::string{iam::word(kind)} : fmt::format("{} {}", iam::word(kind), level);
 }

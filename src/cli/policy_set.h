@@ -61,8 +61,12 @@ struct Circumstances {
 /// Code::usage for what cannot be read. Without more words the call is one of now, over TLS.
 base::Result<Circumstances> circumstances_of(const CircumstanceOptions& options);
 
-/// "regions.json:4", or the document's name where AWS has it, or "-" where an Allow is missing.
+/// "scps/regions.json:4", or the document's name where it is AWS's own, or "-" where an Allow is missing.
 std::string place_of(const policy::Policy* policy, const iam::Statement* statement);
+/// The names of destinations, unless they are many and all that the profile has from these sources: "all 33
+/// destinations".
+std::string destination_names(const domain::Catalog& catalog, const domain::Profile& profile,
+                              domain::RegionMask sources, domain::RegionMask destinations);
 /// "scp root", "identity".
 std::string level_name(iam::PolicyKind kind, std::string_view level);
 /// "explicit deny", "no allow", "allowed".

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// portolan policy simulate: one call judged by a set of policies, check by check and level by level.
+// portolan policy simulate: one call judged by a set of policies, check by check and level by level; or any
+// requests, each with its own policies, as lines of JSON.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <fmt/format.h>
+#include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -9,6 +15,7 @@
 #include "cli/policy_set.h"
 #include "cli/text_table.h"
 #include "domain/nearest.h"
+#include "iam/request_text.h"
 #include "policy/cells.h"
 
 namespace portolan::cli {
@@ -22,7 +29,7 @@ struct SimulateOptions {
   std::string directory = "policies", configuration_file;
   std::string principal, action = "InvokeModel", profile, source;
   std::vector<std::string> session_policies, add, remove;
-  std::string listener;
+  std::string listener, requests;
   CircumstanceOptions circumstances;
   bool json = false;
 };
@@ -70,7 +77,7 @@ base::Result<policy::Change> change_of(const policy::Organization& organization,
   base::Result<iam::Document> document = iam::parse_document(text, change.kind, notices);
   if (!document) return base::fail(base::Code::usage, file + ": " + document.error().message);
   for (const iam::Notice& notice : notices)
-    log(fmt::format("warning: {}:{}:{}: {}", file, notice.place.line, notice.place.column, notice.text));
+    report(Exit::done, fmt::format("{}:{}:{}: {}", file, notice.place.line, notice.place.column, notice.text));
   change.policy =
       std::make_shared<const policy::Policy>(policy::Policy{.name = file, .document = *std::move(document)});
   return change;
@@ -234,7 +241,35 @@ void print_answer(const Simulation& simulation, const policy::InferenceCall& cal
     fmt::print("\nallowed in {}; pruned: {}\n", catalog.names(judgement.allowed), catalog.names(judgement.pruned));
 }
 
+/// A line of `in` is a request, a line of the standard output its answer, written when no further line is waiting:
+/// so a program may send one and wait. Exit::usage when a line was not understood.
+int answer_requests(std::istream& in) {
+  iam::RequestLines requests;
+  int exit_code = Exit::done;
+  for (std::string line; std::getline(in, line);) {
+    if (line.empty()) continue;
+    const std::string answer = requests.answer(line);
+    if (answer.starts_with(R"({"error":)")) exit_code = Exit::usage;
+    fmt::print("{}\n", answer);
+    if (in.rdbuf()->in_avail() <= 0) std::fflush(stdout);
+  }
+  return exit_code;
+}
+
+int answer_requests(const std::string& file) {
+  if (file == "-") {
+    std::ios::sync_with_stdio(false);  // else in_avail() knows of nothing
+    return answer_requests(std::cin);
+  }
+  std::ifstream in(file);
+  if (!in) return report(Exit::usage, fmt::format("{}: {}", file, std::strerror(errno)));
+  return answer_requests(in);
+}
+
 int simulate(const SimulateOptions& options) {
+  if (!options.requests.empty()) return answer_requests(options.requests);
+  if (options.principal.empty() || options.profile.empty())
+    return report(Exit::usage, "--principal and --profile are needed, or --requests");
   const auto simulation = simulation_of(options);
   if (!simulation) return report(simulation.error());
   const policy::InferenceCall call{.principal = simulation->principal,
@@ -267,15 +302,15 @@ void add_policy_simulate(CLI::App& policy, int& exit_code) {
       "Examples:\n  portolan policy simulate --policies examples/policies --principal alice --profile "
       "us.anthropic.claude-sonnet-4-5-20250929-v1:0 --source us-east-1\n"
       "  portolan policy simulate … --add scp:root=new.json        (what if it were attached)\n"
-      "  portolan policy simulate … --remove scps/regions.json     (what if it were not)\n\n"
+      "  portolan policy simulate … --remove scps/regions.json     (what if it were not)\n"
+      "  portolan policy simulate --requests - <requests.jsonl     (any action, resource and policies)\n\n"
       "Exit code 0: allowed. 1: denied.");
   command->add_option("--policies", options->directory, "Directory of the set")->capture_default_str();
   command->add_option("-c,--config", options->configuration_file, "Configuration whose own profiles are known too");
-  command->add_option("--principal", options->principal, "ARN, or the name of a user or role of the set")
-      ->required();
+  command->add_option("--principal", options->principal, "ARN, or the name of a user or role of the set");
   command->add_option("--action", options->action, "InvokeModel, Converse, ConverseStream …")
       ->capture_default_str();
-  command->add_option("--profile,--model", options->profile, "Inference profile or model, id or ARN")->required();
+  command->add_option("--profile,--model", options->profile, "Inference profile or model, id or ARN");
   command->add_option("--source", options->source, "Region the call is made in");
   command->add_option("--session-policy", options->session_policies, "Name of a policy passed with the session");
   command->add_option("--listener", options->listener, "Name of the listener that takes the call");
@@ -285,6 +320,10 @@ void add_policy_simulate(CLI::App& policy, int& exit_code) {
       "KIND:TARGET=FILE, a document to attach first: scp or rcp to root, a unit's path or an account; "
       "identity or boundary to a principal; session or listener to a name");
   command->add_option("--remove", options->remove, "A document of the set to detach first, by its file");
+  command->add_option(
+      "--requests", options->requests,
+      "A file of requests, or - for the standard input: a JSON object a line, with principal, action, "
+      "resource, context and the policies, answered with one line each");
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &exit_code] { exit_code = simulate(*options); });
 }

@@ -91,7 +91,8 @@ int who_can(const WhoCanOptions& options) {
     }
     for (const auto& [destinations, sources] : reach)
       table.add({arn, question->catalog->names(sources),
-                 question->catalog->names(domain::RegionMask::from_bits(destinations))});
+                 destination_names(*question->catalog, *question->target.profile, sources,
+                                   domain::RegionMask::from_bits(destinations))});
   }
   if (options.json) return Exit::done;
   if (table.empty())

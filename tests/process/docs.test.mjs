@@ -12,7 +12,7 @@ const read = (...file) => readFile(path.join(repository, ...file), "utf8");
 const all = (text, pattern) => [...text.matchAll(pattern)].map(([, ...groups]) => groups);
 
 describe("generated pages", () => {
-  for (const [words, file] of [["check --reference", "configuration.md"], ["check --schema", "portolan.schema.json"], ["policy lint --reference", "policy_lint.md"]])
+  for (const [words, file] of [["check --reference", "configuration.md"], ["check --schema", "portolan.schema.json"], ["policy lint --reference", "policy_lint.md"], ["policy check --reference", "organization.md"], ["policy check --schema", "organization.schema.json"]])
     test(`docs/reference/${file} is what \`portolan ${words}\` prints (./dev docs writes it)`, async () => {
       const { code, stdout } = await run(words.split(" "));
       assert.equal(code, 0);
