@@ -27,6 +27,17 @@ bool is_in(iam::Place place, std::string_view text) {
   return place.column >= 1 && place.column <= std::min(text.find('\n'), text.size()) + 1;
 }
 
+/// To a reader that refuses numbers beyond a double, which JSON has.
+bool is_json(std::string_view text) {
+  try {
+    return !nlohmann::json::parse(text).is_discarded();
+  } catch (const nlohmann::json::out_of_range&) {
+    return true;
+  } catch (const nlohmann::json::parse_error&) {
+    return false;
+  }
+}
+
 void check_condition(const iam::Condition& condition, std::string_view text) {
   CHECK(condition.values.size() == condition.operands.size() && !condition.values.empty());
   CHECK(condition.key.contains(':') && condition.key_lower.size() == condition.key.size());
@@ -81,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto kind = static_cast<iam::PolicyKind>(data[0] % iam::policy_kind_count);
   const std::string_view text = base::as_text({data + 1, size - 1});
   const auto tree = iam::read_json(text, iam::Alphabet::unicode, 64);
-  CHECK(!tree.has_value() || nlohmann::json::accept(text));
+  CHECK(!tree.has_value() || is_json(text));
   check_policy(text, kind);
   return 0;
 }
