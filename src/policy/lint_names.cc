@@ -69,17 +69,16 @@ std::optional<Complaint> complaint_about_profile(const domain::Catalog& catalog,
                          "it matches nothing"}
             : fmt::format("'{}' is no account", arn.account),
         "write the 12 digits of the account that calls"};
-  if (has_wildcard(arn.id) || arn.id.contains("${")) return std::nullopt;
-  const bool is_system_id = begins_with_geography(catalog, arn.id);
-  if (arn.type == profile_type && catalog.find_model(arn.id) != nullptr)
-    return Complaint{fmt::format("{} is a model; profiles begin with a geography", arn.id),
-                     fmt::format("{}/us.{}, or the geography that is meant", profile_type, arn.id)};
-  if (arn.type == profile_type && !arn.id.contains('.') && catalog.find_profile(arn.id) == nullptr)
-    return Complaint{fmt::format("{} looks like the id of an application inference profile", arn.id),
-                     fmt::format("its type is {}", application_type)};
-  if (arn.type == application_type && is_system_id)
+  if (arn.type == application_type && begins_with_geography(catalog, arn.id))
     return Complaint{fmt::format("{} is a profile that AWS defines, not an application inference profile", arn.id),
                      fmt::format("its type is {}", profile_type)};
+  if (arn.type != profile_type || has_wildcard(arn.id) || arn.id.contains("${")) return std::nullopt;
+  if (catalog.find_model(arn.id) != nullptr)
+    return Complaint{fmt::format("{} is a model; profiles begin with a geography", arn.id),
+                     fmt::format("{}/us.{}, or the geography that is meant", profile_type, arn.id)};
+  if (!arn.id.contains('.') && catalog.find_profile(arn.id) == nullptr)
+    return Complaint{fmt::format("{} looks like the id of an application inference profile", arn.id),
+                     fmt::format("its type is {}", application_type)};
   return std::nullopt;
 }
 
