@@ -36,14 +36,34 @@ struct Cell {
   std::string listener;
 };
 
-bool is_allowed(const Organization& organization, const Cell& cell) {
-  const auto in_force = InForce::of(organization, cell.principal, cell.sessions, cell.listener);
-  if (!in_force) return false;
-  InferenceCall call{.principal = cell.principal, .account = {}, .action = cell.action, .target = cell.target};
-  call.request.source_ip = "10.1.2.3";
-  call.request.secure_transport = true;
-  return judge(call, Mode::strict, organization, *in_force, mutation_catalog()).is_allowed();
-}
+/// Judges cells of one organisation; those of one principal and door stand together, and share what is in force.
+class CellJudge {
+ public:
+  explicit CellJudge(const Organization& organization) : organization_(organization) {}
+
+  bool allows(const Cell& cell) {
+    if (cell.principal != principal_ || cell.sessions != sessions_ || cell.listener != listener_) {
+      principal_ = cell.principal;
+      sessions_ = cell.sessions;
+      listener_ = cell.listener;
+      in_force_.reset();
+      if (auto found = InForce::of(organization_, principal_, sessions_, listener_))
+        in_force_.emplace(*std::move(found));
+    }
+    if (!in_force_) return false;
+    InferenceCall call{.principal = cell.principal, .account = {}, .action = cell.action, .target = cell.target};
+    call.request.source_ip = "10.1.2.3";
+    call.request.secure_transport = true;
+    return judge(call, Mode::strict, organization_, *in_force_, mutation_catalog()).is_allowed();
+  }
+
+ private:
+  const Organization& organization_;
+  std::string principal_;
+  std::vector<std::string> sessions_;
+  std::string listener_;
+  std::optional<InForce> in_force_;
+};
 
 /// A healthy organisation with the calls that it allows, and a sample of those that it denies.
 struct HealthySet {
@@ -54,8 +74,8 @@ struct HealthySet {
   std::vector<Cell> denied;
 };
 
-void sort_cell(HealthySet& set, const Organization& organization, Cell cell, bool is_of_interest) {
-  if (is_allowed(organization, cell))
+void sort_cell(HealthySet& set, CellJudge& healthy, Cell cell, bool is_of_interest) {
+  if (healthy.allows(cell))
     set.allowed.push_back(std::move(cell));
   else if (is_of_interest)
     set.denied.push_back(std::move(cell));
@@ -66,6 +86,7 @@ HealthySet healthy_set(const std::string& name, Random& random) {
   for (const auto& [file, text] : set.files)
     if (file.ends_with(".json")) set.documents.emplace(file, Json::parse(text));
   const Organization organization = loaded(set.files);
+  CellJudge healthy(organization);
   std::string everything;
   for (const auto& [file, text] : set.files) everything += text;
 
@@ -82,14 +103,14 @@ HealthySet healthy_set(const std::string& name, Random& random) {
         for (const auto& model : mutation_catalog().models())
           for (const domain::RegionIndex region : model->in_region) {
             cell.target = {.profile = nullptr, .model = model.get(), .source = region};
-            sort_cell(set, organization, cell, everything.contains(model->id));
+            sort_cell(set, healthy, cell, everything.contains(model->id));
           }
         for (const auto& profile : mutation_catalog().profiles())
           for (const domain::RegionIndex source : profile->sources) {
             cell.target = {.profile = profile.get(), .model = profile->model, .source = source};
             const bool is_near = everything.contains(profile->model->id) &&
                                  everything.contains(mutation_catalog().region(source).name);
-            sort_cell(set, organization, cell, is_near || random.below(100) == 0);
+            sort_cell(set, healthy, cell, is_near || random.below(100) == 0);
           }
       }
   }
@@ -541,10 +562,11 @@ SetFiles files_of(const HealthySet& set, const Draft& draft) {
 
 /// The call that the mutant judges otherwise than the healthy set; nothing when there is none.
 std::optional<Cell> changed_cell(const HealthySet& set, const Organization& mutant) {
+  CellJudge judge_of_mutant(mutant);
   for (const Cell& cell : set.allowed)
-    if (!is_allowed(mutant, cell)) return cell;
+    if (!judge_of_mutant.allows(cell)) return cell;
   for (const Cell& cell : set.denied)
-    if (is_allowed(mutant, cell)) return cell;
+    if (judge_of_mutant.allows(cell)) return cell;
   return std::nullopt;
 }
 
