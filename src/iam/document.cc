@@ -267,9 +267,9 @@ class DocumentReader {
     statement.not_resource = member.name == "NotResource";
     TRY(const auto items, list_of(member.value, member.name));
     for (const JsonValue* item : items) {
-      ResourcePattern pattern{Text::compile(item->text, has_variables_)};
-      TRY_VOID(check_resource(*item, pattern.text.has_variables()));
-      statement.resources.push_back(std::move(pattern));
+      TRY_VOID(check_resource(*item, Text::compile(item->text, has_variables_).has_variables()));
+      TRY(const std::string whole, completed(*item));
+      statement.resources.push_back({Text::compile(whole, has_variables_)});
     }
     return {};
   }
@@ -301,6 +301,23 @@ class DocumentReader {
           item.place,
           fmt::format(R"("{}" has a policy variable before its fifth colon; use a wildcard there)", written));
     return {};
+  }
+
+  /// With wildcards for the parts that it leaves out: "arn:aws:bedrock" is arn:aws:bedrock:*:*:* (IAM User Guide,
+  /// "Identify AWS resources with Amazon Resource Names (ARNs)", which also says that session policies may not).
+  Read<std::string> completed(const JsonValue& item) const {
+    constexpr std::ptrdiff_t colons_of_arn = 5;
+    std::string whole = item.text;
+    if (is_everything(whole)) return whole;
+    const std::ptrdiff_t lacking = colons_of_arn - std::ranges::count(whole, ':');
+    if (lacking <= 0 || whole.ends_with('*')) return whole;  // a star at the end takes the rest anyway
+    if (kind_ == PolicyKind::session)
+      return refuse(item.place,
+                    fmt::format(R"("{}" leaves parts of the ARN out, which a session policy may not; write a )"
+                                R"("*" for each)",
+                                whole));
+    for (std::ptrdiff_t part = 0; part < lacking; ++part) whole += ":*";
+    return whole;
   }
 
   Read<void> read_principals(const JsonMember& member, Statement& statement) {
@@ -559,8 +576,8 @@ std::size_t characters_max(PolicyKind kind) {
       return 10'240;
     case PolicyKind::permission_boundary:
       return 6'144;
-    case PolicyKind::session:
-      return 2'048;
+    case PolicyKind::session:  // inline ones 2,048, but managed policies are passed too
+      return 6'144;
     case PolicyKind::resource:
       return 20'480;
     case PolicyKind::service_control:

@@ -374,7 +374,7 @@ std::string policy_of(std::size_t characters, std::string_view in_resource = "")
 TEST(PolicyDocument, KeepsToTheSizeOfItsKind) {
   const std::pair<PolicyKind, std::size_t> rows[] = {{PolicyKind::identity, 10'240},
                                                      {PolicyKind::permission_boundary, 6'144},
-                                                     {PolicyKind::session, 2'048},
+                                                     {PolicyKind::session, 6'144},
                                                      {PolicyKind::service_control, 10'240}};
   for (const auto& [kind, max] : rows) {
     EXPECT_EQ(characters_max(kind), max);
@@ -387,6 +387,28 @@ TEST(PolicyDocument, KeepsToTheSizeOfItsKind) {
     EXPECT_THAT(document.error().message,
                 HasSubstr(std::to_string(max) + " characters without white space, this one has " +
                           std::to_string(max + 1)));
+  }
+}
+
+TEST(PolicyDocument, CompletesArnsThatLeavePartsOut) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"arn:aws:bedrock", "arn:aws:bedrock:*:*:*"},
+      {"arn:aws:bedrock:us-east-1", "arn:aws:bedrock:us-east-1:*:*"},
+      {"arn:aws:bedrock:us-east-1:", "arn:aws:bedrock:us-east-1::*"},
+      {"arn:aws:bedrock:us-*", "arn:aws:bedrock:us-*"},
+      {"arn:aws:bedrock:::x", "arn:aws:bedrock:::x"},
+      {"*", "*"},
+  };
+  for (const auto& [written, whole] : rows) {
+    const std::string text =
+        R"({"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"bedrock:*","Resource":")" +
+        std::string(written) + R"("}})";
+    std::vector<Notice> notices;
+    const auto document = parse_document(text, PolicyKind::identity, notices);
+    ASSERT_TRUE(document.has_value()) << document.error().message;
+    EXPECT_EQ(document->statements[0].resources[0].text.written(), whole);
+    const bool is_refused = written.starts_with("arn:aws:bedrock") && whole != written;
+    EXPECT_EQ(parse_document(text, PolicyKind::session, notices).has_value(), !is_refused) << written;
   }
 }
 

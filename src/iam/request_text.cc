@@ -15,6 +15,8 @@ namespace portolan::iam {
 namespace {
 
 constexpr int line_depth_max = 20;  // three around a document's own 16
+// A pattern of many wildcards takes time in proportion to its own length times that of the value.
+constexpr std::size_t request_value_bytes_max = 64 * 1024;
 constexpr std::size_t seen_bytes_max = 64 * 1024 * 1024;
 
 /// A mistake in one member of a line.
@@ -139,6 +141,7 @@ class RequestLineReader {
     if (!member.value.is(JsonValue::Kind::string))
       return refuse_member(member.name, member.value.place,
                            fmt::format("is a string, not {}", name(member.value.kind)));
+    if (member.value.text.size() > request_value_bytes_max) return refuse_length(member.name, member.value);
     out = &member.value;
     return {};
   }
@@ -164,9 +167,16 @@ class RequestLineReader {
       } else if (!take(member.value)) {
         return refuse_context_value(member, member.value);
       }
+      for (const std::string& each : values)
+        if (each.size() > request_value_bytes_max) return refuse_length("context", member.value);
       context_.set(member.name, std::move(values));
     }
     return {};
+  }
+
+  static std::unexpected<LineFault> refuse_length(std::string name, const JsonValue& value) {
+    return refuse_member(std::move(name), value.place,
+                         fmt::format("has more than {} bytes, the most that is compared", request_value_bytes_max));
   }
 
   static std::unexpected<LineFault> refuse_context_value(const JsonMember& member, const JsonValue& item) {

@@ -8,10 +8,9 @@ namespace {
 
 using iam::PolicyKind;
 
-/// The most one can say from an ARN: a session's does not tell its role's path.
+/// A session's ARN does not tell its role's path, so its entry is asked too.
 bool is_service_linked(std::string_view principal, const Principal* entry) {
-  constexpr std::string_view path = ":role/aws-service-role/";
-  return principal.contains(path) || (entry != nullptr && entry->arn.contains(path));
+  return is_service_linked_role(principal) || (entry != nullptr && is_service_linked_role(entry->arn));
 }
 
 }  // namespace
@@ -51,6 +50,10 @@ base::Result<InForce> InForce::of(const Organization& organization, std::string_
     const bool is_exempt =
         account->first == organization.management_account || is_service_linked(principal, in_force.principal_);
     if (!is_exempt) in_force.attach_organization(organization);
+  } else if (name && name->type == "root") {
+    // A root user needs no Allow of its own, so the set must give one: it knows nothing of this account.
+    in_force.level_names_.reserve(1);
+    in_force.attach_level(fmt::format("account {}, which is not in the set", name->account), {});
   }
 
   if (in_force.principal_ != nullptr) {

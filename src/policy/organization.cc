@@ -81,6 +81,12 @@ std::optional<PrincipalName> principal_name(std::string_view arn) {
   return name;
 }
 
+// A session's name and a user's path may hold colons and slashes: only the beginning of the sixth part counts.
+bool is_service_linked_role(std::string_view arn) {
+  const auto parts = arn_parts(arn);
+  return parts && (*parts)[2] == "iam" && (*parts)[5].starts_with("role/aws-service-role/");
+}
+
 const Principal* Organization::find_principal(std::string_view arn) const {
   if (const auto exact = principals.find(arn); exact != principals.end()) return &exact->second;
   const std::optional<PrincipalName> asked = principal_name(arn);
@@ -90,6 +96,7 @@ const Principal* Organization::find_principal(std::string_view arn) const {
       is_session ? fmt::format("arn:{}:iam::{}:role/{}", asked->partition, asked->account, asked->name) : "";
   const std::string_view sought = is_session ? std::string_view{role_arn} : arn;
   const Principal* best = nullptr;
+  bool path_matters = false;
   for (const auto& [key, principal] : principals) {
     if (!principal.is_pattern()) {
       const std::optional<PrincipalName> entry = is_session ? principal_name(key) : std::nullopt;
@@ -98,9 +105,11 @@ const Principal* Organization::find_principal(std::string_view arn) const {
       continue;
     }
     const std::string_view prefix = std::string_view{key}.substr(0, key.size() - 1);
+    const std::string_view roles = std::string_view{role_arn}.substr(0, role_arn.rfind('/') + 1);
+    if (is_session && prefix.starts_with(roles) && prefix.substr(roles.size()).contains('/')) path_matters = true;
     if (sought.starts_with(prefix) && (best == nullptr || best->arn.size() < key.size())) best = &principal;
   }
-  return best;
+  return path_matters ? nullptr : best;
 }
 
 std::vector<const Unit*> Organization::units_above(const Account& account) const {

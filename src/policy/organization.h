@@ -88,7 +88,8 @@ struct Organization {
   std::map<std::string, std::string, std::less<>> files;
 
   /// The entry for a principal: the one of this ARN, else the longest pattern that fits; null when there is none.
-  /// An assumed role's session is its role.
+  /// An assumed role's session is its role. Its ARN does not tell the role's path: when no entry names the role
+  /// itself and a pattern of its account has a path, the session is in no entry, for it may be that pattern's.
   const Principal* find_principal(std::string_view arn) const;
   /// The units above an account, outermost first.
   std::vector<const Unit*> units_above(const Account& account) const;
@@ -140,5 +141,7 @@ struct PrincipalName {
 };
 /// Nothing for what is no ARN of IAM or STS.
 std::optional<PrincipalName> principal_name(std::string_view arn);
+/// Whether it is a role, or a pattern of roles, that services of AWS made for themselves; its path says so.
+bool is_service_linked_role(std::string_view arn);
 
 }  // namespace portolan::policy

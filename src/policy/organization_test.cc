@@ -57,6 +57,16 @@ TEST(FindPrincipal, PrefersTheOwnEntryThenTheLongestPattern) {
   EXPECT_EQ(entry_for(organization, "arn:aws:iam::444455556666:user/carol"), "none");
 }
 
+TEST(FindPrincipal, TakesASessionForNoPatternWhenAPathMayDecide) {
+  const Organization organization = with_principals(
+      "  - arn: arn:aws:iam::111122223333:role/*\n  - arn: arn:aws:iam::111122223333:role/limited/*\n  - arn: "
+      "arn:aws:iam::111122223333:role/known/listed\n");
+  EXPECT_EQ(entry_for(organization, "arn:aws:iam::111122223333:role/limited/app"), "role/limited/*");
+  EXPECT_EQ(entry_for(organization, "arn:aws:iam::111122223333:role/app"), "role/*");
+  EXPECT_EQ(entry_for(organization, "arn:aws:sts::111122223333:assumed-role/app/s"), "none");
+  EXPECT_EQ(entry_for(organization, "arn:aws:sts::111122223333:assumed-role/listed/s"), "role/known/listed");
+}
+
 TEST(FindPrincipal, TakesASessionForItsRole) {
   const Organization organization = with_principals(
       "  - arn: arn:aws:iam::111122223333:role/service/app\n  - arn: arn:aws:iam::111122223333:role/batch-*\n  - "
@@ -156,6 +166,27 @@ TEST(InForce, LeavesServiceLinkedRolesOutOfTheOrganisation) {
   ASSERT_TRUE(in_force.has_value());
   EXPECT_TRUE(in_force->policies().service_control.empty());
   EXPECT_TRUE(in_force->policies().resource_control.empty());
+}
+
+TEST(InForce, TakesNobodyElseForAServiceLinkedRole) {
+  const Organization organization = organization_of({.identity = allow_everything_text});
+  // Paths of users and names of sessions may hold colons and slashes.
+  for (const char* arn : {"arn:aws:iam::111122223333:user/a:role/aws-service-role/x",
+                          "arn:aws:sts::111122223333:assumed-role/app/s:role/aws-service-role/x",
+                          "arn:aws:iam::111122223333:role/x/role/aws-service-role/y"})
+    EXPECT_EQ(InForce::of(organization, arn)->policies().service_control.size(), 4u) << arn;
+}
+
+TEST(InForce, GivesNothingToTheRootOfAnAccountThatTheSetDoesNotHave) {
+  const Organization organization = organization_of({.identity = allow_everything_text});
+  const auto in_force = InForce::of(organization, "arn:aws:iam::999999999999:root");
+  const iam::Context context;
+  EXPECT_EQ(iam::evaluate(in_force->policies(), {.principal = "arn:aws:iam::999999999999:root",
+                                                 .action = "bedrock:InvokeModel",
+                                                 .resource = "arn:aws:bedrock:us-east-1::foundation-model/m",
+                                                 .context = &context})
+                .outcome,
+            iam::Outcome::implicit_deny);
 }
 
 TEST(InForce, RefusesNamesThatTheSetDoesNotHave) {
