@@ -91,7 +91,8 @@ Result<Profile> resolve(const Catalog& catalog, const ProfileDefinition& definit
                   .name = definition.name.empty() ? definition.id : definition.name,
                   .kind = ProfileKind::geographic,
                   .model = model,
-                  .sources = sources};
+                  .sources = sources,
+                  .policy_mode = definition.policy_mode};
   for (const RegionIndex source : sources) profile.destinations[source] = destinations;
   return profile;
 }

@@ -50,6 +50,7 @@ struct Profile {
   const Model* model = nullptr;                        // owned by the same Catalog
   RegionMask sources;                                  // where the profile can be called
   std::array<RegionMask, regions_max> destinations{};  // by source Region; empty where it cannot be called
+  std::string policy_mode;                             // how policies judge it, if its definition says
 
   RegionMask destinations_from(RegionIndex source) const {
     return source < regions_max ? destinations[source] : RegionMask{};
@@ -72,6 +73,7 @@ struct ProfileDefinition {
   std::string model_id;
   std::vector<std::string> sources;  // empty: every Region of the destinations
   std::vector<std::string> destinations;
+  std::string policy_mode;  // "strict", "subset"; empty: not said
 };
 
 class Catalog {

@@ -11,4 +11,9 @@ std::string_view name(Denial denial) {
   return names[static_cast<std::size_t>(denial)];
 }
 
+std::string_view name(ShadowVerdict verdict) {
+  constexpr std::array<std::string_view, shadow_verdict_count> names{"same", "deny", "prune", "allow"};
+  return names[static_cast<std::size_t>(verdict)];
+}
+
 }  // namespace portolan::domain

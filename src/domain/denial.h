@@ -22,4 +22,14 @@ enum class Denial : std::uint8_t {
 inline constexpr std::size_t denial_count = 10;
 std::string_view name(Denial denial);
 
+/// What policies that are only tried would have done to a call that they did not judge.
+enum class ShadowVerdict : std::uint8_t {
+  same,
+  deny,
+  prune,  // serve it in fewer Regions
+  allow,  // serve it, or in more Regions
+};
+inline constexpr std::size_t shadow_verdict_count = 4;
+std::string_view name(ShadowVerdict verdict);
+
 }  // namespace portolan::domain

@@ -32,18 +32,92 @@ bool is_frozen(const domain::Inference& inference, const domain::Freeze& freeze)
 
 }  // namespace
 
-std::optional<Refusal> Rules::refuse(const domain::Principal& principal, const domain::Inference& inference,
-                                     const domain::Catalog& catalog) const {
+domain::Denial denial_of(iam::PolicyKind kind) {
+  using domain::Denial;
+  switch (kind) {
+    case iam::PolicyKind::identity:
+      return Denial::identity;
+    case iam::PolicyKind::permission_boundary:
+      return Denial::boundary;
+    case iam::PolicyKind::session:
+      return Denial::session;
+    case iam::PolicyKind::resource:
+      return Denial::resource;
+    case iam::PolicyKind::service_control:
+      return Denial::service_control;
+    case iam::PolicyKind::resource_control:
+      return Denial::resource_control;
+    case iam::PolicyKind::listener:
+      return Denial::listener;
+  }
+  return Denial::identity;
+}
+
+bool is_in_share(std::string_view call_id, unsigned percent) {
+  std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a: the id is random already
+  for (const char c : call_id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return (hash >> 32) % 100 < percent;
+}
+
+std::optional<Refusal> Rules::frozen(const Question& question, const domain::Catalog& catalog) const {
   const auto freeze = std::ranges::find_if(
-      freezes_, [&](const domain::Freeze& candidate) { return is_frozen(inference, candidate); });
+      freezes_, [&](const domain::Freeze& candidate) { return is_frozen(question.inference, candidate); });
   if (freeze == freezes_.end()) return std::nullopt;
   return Refusal{
       .by = domain::Denial::freeze,
       .error = base::error(
           base::Code::access_denied,
           fmt::format("{} with an explicit deny in a freeze: {} is frozen since {} by {}: {}",
-                      not_authorized(principal, inference, catalog), describe(*freeze),
+                      not_authorized(question.principal, question.inference, catalog), describe(*freeze),
                       base::iso8601(std::chrono::floor<base::seconds>(freeze->since)), freeze->by, freeze->why))};
+}
+
+void Rules::judge(const Question& question, std::string_view call_id, const domain::Catalog& catalog,
+                  CellMemory& memory, Verdict& verdict) const {
+  verdict.version = nullptr;
+  verdict.judgement = nullptr;
+  verdict.allowed = domain::RegionMask::from_bits(~std::uint64_t{0});
+  verdict.refusal = freezes_.empty() ? std::nullopt : frozen(question, catalog);
+  verdict.shadow = std::nullopt;
+  if (verdict.refusal) {
+    verdict.allowed = {};
+    return;
+  }
+  const bool tried = candidate_.version != nullptr && candidate_.share_percent > 0 &&
+                     is_in_share(call_id, candidate_.share_percent);
+  verdict.version = tried ? candidate_.version.get() : in_force_.get();
+  if (verdict.version != nullptr) {
+    const CompiledPolicies& policies = verdict.version->policies;
+    verdict.judgement = &memory.judge(policies, question, verdict.anew);
+    verdict.allowed = verdict.judgement->allowed;
+    if (verdict.allowed.empty()) {
+      const int denied_by = verdict.judgement->denied_by;
+      const bool is_named = policies.organization().find_principal(question.principal.arn) != nullptr;
+      verdict.refusal = Refusal{
+          .by = !is_named || denied_by < 0
+                    ? domain::Denial::unnamed
+                    : denial_of(verdict.judgement->rulings[static_cast<std::size_t>(denied_by)].decision.by.kind),
+          .error = base::error(base::Code::access_denied, policies.denial(question, *verdict.judgement))};
+    }
+  }
+  if (!candidate_.is_shadow()) return;
+  Judgement anew;
+  const domain::RegionMask would = memory.judge(candidate_.version->policies, question, anew).allowed;
+  const domain::RegionMask are = verdict.allowed;
+  const bool no_policies = verdict.version == nullptr;
+  if (would.empty())
+    verdict.shadow = are.empty() ? domain::ShadowVerdict::same : domain::ShadowVerdict::deny;
+  else if (are.empty())
+    verdict.shadow = domain::ShadowVerdict::allow;
+  else if (no_policies)
+    verdict.shadow = (question.inference.profile != nullptr &&
+                      !(question.inference.profile->destinations_from(question.inference.source) - would).empty())
+                         ? domain::ShadowVerdict::prune
+                         : domain::ShadowVerdict::same;
+  else if (!(are - would).empty())
+    verdict.shadow = domain::ShadowVerdict::prune;
+  else
+    verdict.shadow = would == are ? domain::ShadowVerdict::same : domain::ShadowVerdict::allow;
 }
 
 }  // namespace portolan::policy
