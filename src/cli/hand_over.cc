@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <thread>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -23,6 +24,7 @@ namespace {
 
 // Longer than reading a large trail's indexes takes; real time.
 constexpr std::chrono::seconds successor_ready_within{60};
+constexpr std::chrono::milliseconds follow_every{25};
 
 /// The signals that were blocked, as something to wait for beside others.
 world::Descriptor signals() {
@@ -133,6 +135,12 @@ void RunningGateway::give_up_successor(const std::string& why) {
 }
 
 int RunningGateway::drain() {
+  // Orders go to the successor by now, and bind the calls that end here too.
+  std::jthread following;
+  if (successor_ != nullptr)
+    following = std::jthread([this](const std::stop_token& ended) {
+      for (; !ended.stop_requested(); std::this_thread::sleep_for(follow_every)) policy_desk_->follow();
+    });
   const bool whole = gateway_->drain();
   admin_.stop();
   log(whole ? "stopped, every call was finished" : "stopped; calls that outlived deadlines.drain were cut off");

@@ -10,9 +10,9 @@
 #include <signal.h>
 
 #include "cli/command.h"
+#include "cli/enforced_policies.h"
 #include "cli/issued_keys.h"
 #include "data/directory.h"
-#include "domain/nearest.h"
 #include "trail/lookup.h"
 #include "wire/target.h"
 
@@ -130,11 +130,19 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(std::optional<store::MasterKeys> named, running->named_master_keys(config));
   std::vector<domain::IssuedKey> issued;
   if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
-  TRY_VOID(running->open_policy_desk(clock));
+  TRY(running->policy_desk_,
+      open_policy_desk(config.data_dir, clock,
+                       [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; }));
+  const std::string policies = config.policies;
+  bool adopted = false;
+  if (!policies.empty()) {
+    TRY(const PolicySet set, read_policies(policies));
+    TRY(adopted, running->policy_desk_->adopt(set.files, set.hash, policies));
+  }
   TRY(running->gateway_,
       gateway::Gateway::start(
           std::move(config), clock, *running->disk_, fresh_seed(), std::move(issued),
-          running->policy_desk_->freezes(), [](const std::string& line) { log(line); }, running->inherited_));
+          running->policy_desk_->standing(), [](const std::string& line) { log(line); }, running->inherited_));
   running->mount_routes();
   if (mount) mount(running->admin_);
   std::vector<world::Descriptor> admin_sockets =
@@ -145,6 +153,8 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   running->write_admin_url();
   // Only now: the trail's lock says that no other process works with this directory.
   if (named) TRY_VOID(running->key_desk_->use(*std::move(named)));
+  if (adopted) running->policy_desk_->publish_adopted(policies);
+  running->tell_policies(policies);
   const std::string recovered = running->gateway_->recovery().text();
   log("trail " + running->data_dir_ + "/trail: " + recovered);
   return running;
@@ -199,24 +209,13 @@ void RunningGateway::mount_routes() {
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
 }
 
-Result<void> RunningGateway::open_policy_desk(const world::Clock& clock) {
-  TRY(auto store, store::PolicyStore::open(data_dir_ + "/policy.db"));
-  control::PolicyDesk::Doors doors{
-      .now = [&clock] { return clock.wall(); },
-      .admit_profile = [this](const std::string& profile) -> Result<void> {
-        const std::shared_ptr<const gateway::Snapshot> now_serving = gateway_->snapshot();
-        const domain::Catalog& catalog = now_serving->catalog;
-        if (catalog.find_profile(profile) != nullptr) return {};
-        return base::fail(base::Code::usage, "there is no inference profile " + profile +
-                                                 domain::did_you_mean(catalog.nearest_profile(profile)));
-      },
-      .publish = [this](std::vector<domain::Freeze> freezes) { return gateway_->use_freezes(std::move(freezes)); },
-      .record = [this](const domain::Act& act) { return gateway_->record(act); },
-      .log = log};
-  TRY(policy_desk_, control::PolicyDesk::open(std::move(store), std::move(doors)));
-  for (const domain::Freeze& freeze : policy_desk_->freezes())
-    log("frozen: " + describe(freeze) + ", by " + freeze.by + ": " + freeze.why);
-  return {};
+/// Policies outlast the setting that once brought them; whoever took it away wants to know.
+void RunningGateway::tell_policies(const std::string& configured) const {
+  const domain::PolicyStanding standing = policy_desk_->standing();
+  if (standing.in_force)
+    log("policies: version " + std::to_string(standing.in_force->number) + " is in force" +
+        (configured.empty() ? ", though the configuration names none; `portolan policy rollback 0` takes it away"
+                            : ""));
 }
 
 /// None without a key store, or when the configuration names none. Code::config_invalid when they do not open it.
@@ -239,6 +238,13 @@ void RunningGateway::reload_now(const std::function<Result<config::Config>()>& r
     log("SIGHUP: the configuration stays as it was. " + named.error().message);
     return;
   }
+  std::optional<PolicySet> policies;
+  const std::string policies_from = config->policies;
+  if (!policies_from.empty()) {
+    auto set = read_policies(policies_from);
+    if (!set) return log("SIGHUP: the configuration stays as it was. " + set.error().message);
+    policies = *std::move(set);
+  }
   const std::string version = config->version_hash;
   const auto reloaded = gateway_->reload(std::move(*config));
   if (!reloaded) {
@@ -246,6 +252,12 @@ void RunningGateway::reload_now(const std::function<Result<config::Config>()>& r
     return;
   }
   log("SIGHUP: configuration " + version + " is in force");
+  if (policies) {
+    const auto adopted = policy_desk_->adopt(policies->files, policies->hash, policies_from);
+    if (!adopted) log("SIGHUP: the policies stay as they were. " + adopted.error().message);
+    if (adopted && *adopted) policy_desk_->publish_adopted(policies_from);
+  }
+  tell_policies(policies_from);
   // Last, for it cannot be taken back: from now on the store needs the new master key.
   if (*named)
     if (const auto used = key_desk_->use(std::move(**named)); !used)

@@ -43,7 +43,7 @@ class RunningGateway {
   RunningGateway() = default;
   void mount_routes();
   base::Result<std::optional<store::MasterKeys>> named_master_keys(const config::Config& config) const;
-  base::Result<void> open_policy_desk(const world::Clock& clock);
+  void tell_policies(const std::string& configured) const;
   void reload_now(const std::function<base::Result<config::Config>()>& reload);
   void write_admin_url() const;
 

@@ -117,6 +117,7 @@ struct Tenant {
   std::uint64_t requests_per_minute = 0;  // 0: unlimited
   std::uint64_t tokens_per_minute = 0;    // 0: unlimited
   std::string call_class = "standard";    // domain::CallClass
+  std::string policy_mode;                // "strict", "subset"; empty: as the profile is judged by default
   std::vector<Key> keys;
 };
 
@@ -141,8 +142,10 @@ struct Config {
   std::vector<Endpoint> endpoints;
   Account account;
   std::vector<Tenant> tenants;
-  std::optional<Keys> keys;                        // absent: no keys are issued
-  std::shared_ptr<const domain::Catalog> catalog;  // the shipped one plus the file's `profiles`
+  std::optional<Keys> keys;                             // absent: no keys are issued
+  std::string policies;                                 // directory of a set of policies; empty: none
+  std::string application_profile_arn = "application";  // or "system": what bedrock:InferenceProfileArn holds
+  std::shared_ptr<const domain::Catalog> catalog;       // the shipped one plus the file's `profiles`
 };
 
 /// One mistake. `text()` is the whole line.

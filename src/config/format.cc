@@ -130,6 +130,17 @@ const Format profile_glob{.type = "profile glob",
                           .pattern = "^[A-Za-z0-9._:*?-]{1,128}$",
                           .accepts = [](std::string_view text) { return is_made_of(text, "._:-*?", 1, 128); }};
 
+const Format policy_mode{.type = "mode",
+                         .allowed = "strict or subset",
+                         .pattern = "^(strict|subset)$",
+                         .accepts = [](std::string_view text) { return text == "strict" || text == "subset"; }};
+
+const Format application_profile_arn{
+    .type = "kind of ARN",
+    .allowed = "application or system",
+    .pattern = "^(application|system)$",
+    .accepts = [](std::string_view text) { return text == "application" || text == "system"; }};
+
 const Format class_name{.type = "class",
                         .allowed = "batch, standard or critical",
                         .pattern = "^(batch|standard|critical)$",

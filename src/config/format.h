@@ -40,6 +40,8 @@ extern const Format model_id;
 extern const Format profile_id;
 extern const Format profile_glob;
 extern const Format class_name;
+extern const Format policy_mode;
+extern const Format application_profile_arn;
 
 /// "32KiB", "25MB" or a plain number of bytes.
 std::optional<std::int64_t> parse_size(std::string_view text);

@@ -152,6 +152,10 @@ Section<domain::ProfileDefinition> profile() {
   profile.texts("destinations", &ProfileDefinition::destinations, region_name, region_count,
                 "Regions that may serve it.");
   profile.required();
+  profile.text(
+      "policy_mode", &ProfileDefinition::policy_mode, policy_mode,
+      "How policies judge a call by it: strict, a denied destination denies the call; subset, the call runs in "
+      "the others. The tenant's policy_mode when absent, else subset.");
   return profile;
 }
 
@@ -185,6 +189,9 @@ Section<Tenant> tenant() {
                "Regions that may serve it; every Region when absent.");
   tenant.text("class", &Tenant::call_class, class_name,
               "When the gateway is overloaded, batch calls are refused first, critical ones last.");
+  tenant.text("policy_mode", &Tenant::policy_mode, policy_mode,
+              "How policies judge its calls by profiles that do not say: strict for AWS's, subset for one's own "
+              "when absent.");
   tenant.group("quota", quota, "What it may use.");
   tenant.sections("keys", &Tenant::keys, key(), {1, entries_max}, "Its credentials.");
   return tenant;
@@ -244,6 +251,13 @@ Section<Draft> everything() {
              });
   all.required();
   all.section("keys", &Draft::keys, keys(), "Keys that the gateway issues itself, beside those of `tenants`.");
+  all.text("policies", &Draft::policies, file_path,
+           "Directory with organization.yaml and the AWS policies that it names, enforced at every call; none when "
+           "absent.");
+  all.text(
+      "application_profile_arn", &Draft::application_profile_arn, application_profile_arn,
+      "Whose ARN bedrock:InferenceProfileArn holds when an application profile is called: its own, or the system's "
+      "that it copies.");
   all.sections("profiles", &Draft::profiles, profile(), {0, 1000}, "Inference profiles beside the shipped ones.");
   all.sections("tenants", &Draft::tenants, tenant(), {1, entries_max}, "Who may call, and what.");
   all.required();

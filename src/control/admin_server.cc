@@ -22,6 +22,7 @@ using Tcp = asio::ip::tcp;
 
 namespace {
 constexpr std::size_t body_bytes_max = 1 << 20;
+constexpr std::size_t keyed_body_bytes_max = 64 << 20;  // a set of policies may be large
 constexpr std::chrono::seconds exchange_max{30};
 constexpr std::chrono::seconds linger_max{2};
 constexpr std::size_t linger_bytes = 4096;
@@ -82,20 +83,37 @@ class AdminServer::Server::Session : public std::enable_shared_from_this<Session
 
   void read() {
     parser_.emplace();
-    parser_->body_limit(body_bytes_max);
+    parser_->body_limit(keyed_body_bytes_max);
     stream_.expires_after(exchange_max);
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error) return self->write();
-      if (error == http::error::body_limit) return self->refuse(413, "the body is longer than 1 MiB");
-      if (error == http::error::header_limit) return self->refuse(431, "the request's head is longer than 8 KiB");
-      // Gone between two requests, or in the middle of one: nobody waits for an answer.
-      if (error == http::error::end_of_stream || error == http::error::partial_message) return;
-      if (error.category() == beast::error_code{http::error::bad_method}.category())
-        self->refuse(400, "this is not an HTTP/1.1 request: " + error.message());
-    });
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](beast::error_code error, std::size_t) {
+                              if (error) return self->fail(error);
+                              self->read_body();
+                            });
   }
 
  private:
+  /// A long body is read only of whoever has shown the key.
+  void read_body() {
+    if (!server_.key_fits(parser_->get())) {
+      if (parser_->content_length().value_or(0) > body_bytes_max) return fail(http::error::body_limit);
+      parser_->body_limit(body_bytes_max);
+    }
+    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
+      if (error) return self->fail(error);
+      self->write();
+    });
+  }
+
+  void fail(beast::error_code error) {
+    if (error == http::error::body_limit) return refuse(413, "the body is too long");
+    if (error == http::error::header_limit) return refuse(431, "the request's head is longer than 8 KiB");
+    // Gone between two requests, or in the middle of one: nobody waits for an answer.
+    if (error == http::error::end_of_stream || error == http::error::partial_message) return;
+    if (error.category() == beast::error_code{http::error::bad_method}.category())
+      refuse(400, "this is not an HTTP/1.1 request: " + error.message());
+  }
+
   void refuse(int status, std::string_view message) {
     reply_ = {};
     fill(admin_error(status, message));

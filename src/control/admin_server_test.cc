@@ -122,7 +122,7 @@ TEST_F(AdminPort, GivesHandlersTheDecodedPathTheQueryAndTheBody) {
 }
 
 TEST_F(AdminPort, ABodyTooLargeIs413) {
-  EXPECT_THAT(exchange("POST /api/sandbox/x HTTP/1.1\r\n" + with_key() + "content-length: 1048577\r\n\r\n"),
+  EXPECT_THAT(exchange("POST /api/sandbox/x HTTP/1.1\r\n" + with_key() + "content-length: 67108865\r\n\r\n"),
               StartsWith("HTTP/1.1 413"));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where operators change what may run: freezes over the admin port (`portolan policy freeze`).
+// Where operators change what may run, over the admin port: freezes, and versions of the policies (`portolan policy
+// freeze`, `apply`, `rollback`).
 //
 // Owns the policy store and a copy of what is in force. A freeze is first put in force in the gateway, then made
 // durable: a full disk must not keep anybody from pulling the emergency brake. What takes rules away again is
@@ -16,7 +17,7 @@
 
 #include "control/admin_server.h"
 #include "domain/act.h"
-#include "domain/freeze.h"
+#include "domain/policy_standing.h"
 #include "store/policy_store.h"
 
 namespace portolan::control {
@@ -28,30 +29,49 @@ class PolicyDesk {
     std::function<base::WallTime()> now;
     /// Whether there is such a profile. Code::usage, with the nearest name.
     std::function<base::Result<void>(const std::string& profile)> admit_profile;
-    /// Puts these freezes in force, all at once, before it returns.
-    std::function<base::Result<void>(std::vector<domain::Freeze>)> publish;
+    /// Whether such a set can be enforced: its hash. Code::config_invalid with every mistake.
+    std::function<base::Result<std::string>(const domain::PolicyFiles&)> admit_policies;
+    /// Puts these rules in force, all at once, before it returns. Code::config_invalid: they are not in force.
+    std::function<base::Result<void>(const domain::PolicyStanding&)> publish;
     /// Writes the act to the trail before it returns.
     std::function<base::Result<void>(const domain::Act&)> record;
     std::function<void(std::string_view)> log;
   };
 
-  /// Reads the store. `publish` is not called: the gateway starts with freezes().
+  /// Reads the store. `publish` is not called: the gateway starts with standing().
   static base::Result<std::unique_ptr<PolicyDesk>> open(std::unique_ptr<store::PolicyStore> store, Doors doors);
 
-  std::vector<domain::Freeze> freezes() const;
+  domain::PolicyStanding standing() const;
 
-  // The API; bodies and answers are JSON. Any thread. An order is {"scope", "profile"?, "by", "why"}.
+  /// The set in the directory that the configuration names, as it is now. It becomes a version, and is put in
+  /// force, when it is another than at the last time; otherwise what operators applied since stays. `publish` is
+  /// not called; answers whether something changed.
+  base::Result<bool> adopt(const domain::PolicyFiles& files, const std::string& hash, const std::string& directory);
+  /// Puts in force, and into the trail, what was adopted.
+  void publish_adopted(const std::string& directory);
+
+  // The API; bodies and answers are JSON. Any thread. An order for a freeze is {"scope", "profile"?, "by", "why"};
+  // to apply {"files": {name: text}, "share_percent"?, "shadow"?, "by", "why"}; to roll back {"version"?, "by",
+  // "why"}.
   AdminReply status() const;
   AdminReply freeze(std::string_view order, const std::string& from);
   AdminReply unfreeze(std::string_view order, const std::string& from);
+  AdminReply apply(std::string_view order, const std::string& from);
+  /// Without a version: takes the candidate back, or returns to what was in force before. Version 0: no policies.
+  AdminReply rollback(std::string_view order, const std::string& from);
+  AdminReply versions() const;
   AdminReply history() const;
-  /// GET /api/policy and /api/policy/history, POST /api/policy/freeze and /unfreeze.
+  /// GET /api/policy, /api/policy/versions and /api/policy/history, POST /api/policy/freeze, /unfreeze, /apply and
+  /// /rollback.
   void mount(AdminServer& admin);
 
   /// While another process reads the store, to take over, nothing is changed here: whoever asks is told to ask
   /// again.
   void hold();
   void go_on();
+  /// Puts in force what another process has changed in the store: for a gateway that finishes its calls while its
+  /// successor takes the orders.
+  void follow();
 
  private:
   PolicyDesk(std::unique_ptr<store::PolicyStore> store, Doors doors)
@@ -59,13 +79,20 @@ class PolicyDesk {
   base::Result<domain::Freeze> read_order(std::string_view order) const;
   AdminReply told(const domain::Freeze& freeze, std::string_view event_name, const std::string& from,
                   std::vector<std::string> warnings);
+  AdminReply told(const domain::Act& act, const std::string& line, std::vector<std::string> warnings);
+  base::Result<void> read_store();
+  base::Result<domain::PolicyStanding> standing_of(const store::VersionNumbers& numbers) const;
+  AdminReply change(const store::VersionNumbers& after, const store::PolicyEvent& event,
+                    std::string_view event_name, const std::string& from);
   AdminReply status_now(const std::vector<std::string>& warnings) const;
 
   mutable std::mutex mutex_;  // guards everything below
   std::unique_ptr<store::PolicyStore> store_;
   Doors doors_;
-  std::vector<domain::Freeze> freezes_;
+  store::VersionNumbers numbers_;
+  domain::PolicyStanding standing_;
   bool held_ = false;
+  std::int64_t changes_elsewhere_ = 0;
 };
 
 }  // namespace portolan::control

@@ -70,11 +70,13 @@ struct Call {
   identity::Identity identity;  // stop 2
   wire::Asked asked;            // stop 3
   domain::Inference inference;
-  domain::Grant grant;                      // stop 4
-  std::uint64_t rules_epoch = 0;            // of the rules that it was judged by last
-  std::optional<domain::Denial> denied_by;  // when stop 4, or a change of the rules since, refused
-  domain::Reservation reservation;          // stop 5
-  domain::Plan plan;                        // stop 6
+  domain::Grant grant;                             // stop 4
+  std::uint64_t rules_epoch = 0;                   // of the rules that it was judged by last
+  std::optional<domain::Denial> denied_by;         // when stop 4, or a change of the rules since, refused
+  policy::Verdict verdict;                         // of the rules that judged it last
+  std::shared_ptr<const Snapshot> judged_anew_by;  // whose rules those are, when not its own snapshot's
+  domain::Reservation reservation;                 // stop 5
+  domain::Plan plan;                               // stop 6
   std::array<domain::Attempt, domain::attempts_max> attempts;  // stop 7
   std::uint8_t attempt_count = 0;
   domain::RegionIndex served_by = domain::region_none;

@@ -36,6 +36,28 @@ class Report {
   Explanation& explanation_;
 };
 
+/// What the caller is not told: the document and the statement.
+std::string deciding_statement(const policy::Verdict& verdict) {
+  if (verdict.judgement == nullptr || verdict.judgement->denied_by < 0) return {};
+  const auto denied_by = static_cast<std::size_t>(verdict.judgement->denied_by);
+  return "; " + describe(verdict.judgement->rulings[denied_by]) + " (version " +
+         std::to_string(verdict.version->number) + ")";
+}
+
+std::string pruned_text(const Call& call) {
+  const policy::Judgement* judgement = call.verdict.judgement;
+  const domain::RegionMask by_policies = judgement != nullptr ? judgement->pruned : domain::RegionMask{};
+  const domain::RegionMask by_tenant = call.grant.pruned - by_policies;
+  std::string text;
+  if (!by_tenant.empty()) text += "; pruned by the tenant's rules: " + call.catalog().names(by_tenant);
+  for (const domain::RegionIndex region : by_policies)
+    if (const policy::Ruling* ruling = judgement->ruling_for(region))
+      text += "; pruned " + call.catalog().region(region).name + ": " + describe(*ruling);
+  if (call.verdict.version != nullptr)
+    text += "; policies of version " + std::to_string(call.verdict.version->number);
+  return text;
+}
+
 }  // namespace
 
 Explanation Gateway::explain(const Hypothesis& hypothesis) {
@@ -46,7 +68,8 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
   const Request request;
   Call call(snapshot_, request);
   call.began = clock_.now();
-  const Bench bench{clock_, fleet_, signing_keys_, explain_reader_};
+  policy::CellMemory cells;
+  const Bench bench{clock_, fleet_, signing_keys_, explain_reader_, cells};
 
   report.pass(Stage::receive, "a request of about " + std::to_string(hypothesis.input_tokens) + " input tokens");
 
@@ -93,15 +116,14 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
                   ", at most " + std::to_string(call.inference.output_tokens_max) + " output tokens" +
                   (call.inference.output_tokens_defaulted ? " (the model's default)" : ""));
 
-  outcome = permit(call);
+  outcome = permit(call, bench.cells);
   if (!outcome) {
-    report.refuse(Stage::permit, outcome.error(), call.dialect);
+    base::Error error = outcome.error();
+    error.message += deciding_statement(call.verdict);
+    report.refuse(Stage::permit, error, call.dialect);
     return explanation;
   }
-  report.pass(
-      Stage::permit,
-      "may run in " + catalog.names(call.grant.allowed) +
-          (call.grant.pruned.empty() ? "" : "; pruned by the tenant's rules: " + catalog.names(call.grant.pruned)));
+  report.pass(Stage::permit, "may run in " + catalog.names(call.grant.allowed) + pruned_text(call));
 
   outcome = reserve(call, bench, false);
   if (!outcome) {

@@ -43,13 +43,13 @@ Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls,
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
                                                 std::uint64_t seed, std::vector<domain::IssuedKey> issued,
-                                                std::vector<domain::Freeze> freezes,
+                                                domain::PolicyStanding standing,
                                                 std::function<void(const std::string&)> tell,
                                                 world::Inheritance& inherited) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock, ~seed)};
-  auto snapshot =
-      std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued,
-                                       std::make_shared<const policy::Rules>(first_epoch, std::move(freezes)));
+  TRY(auto rules, compile_rules(first_epoch, standing, config, policy::Rules()));
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued, std::move(rules));
+  gateway->standing_ = std::move(standing);
   gateway->issued_ = std::move(issued);
   const config::Config& settings = snapshot->config;
   const unsigned reactors =
@@ -160,7 +160,8 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
   if (tls != nullptr && config.listen.tls) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
-  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, before->rules);
+  TRY(auto rules, compile_rules(before->rules->epoch() + 1, standing_, config, *before->rules));
+  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, std::move(rules));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
@@ -186,12 +187,12 @@ Result<void> Gateway::use_keys(std::vector<domain::IssuedKey> issued) {
   return in_force;
 }
 
-Result<void> Gateway::use_freezes(std::vector<domain::Freeze> freezes) {
+Result<void> Gateway::use_rules(domain::PolicyStanding standing) {
   const std::scoped_lock one_change(changes_);
   const std::shared_ptr<const Snapshot> before = snapshot();
-  return put_in_force(before->config,
-                      std::make_shared<const policy::Rules>(before->rules->epoch() + 1, std::move(freezes)),
-                      "freezes");
+  TRY(auto rules, compile_rules(before->rules->epoch() + 1, standing, before->config, *before->rules));
+  standing_ = std::move(standing);
+  return put_in_force(before->config, std::move(rules), "rules");
 }
 
 /// With changes_ held.
@@ -286,6 +287,13 @@ void Gateway::add_gauges() {
                  .value = [&trail] { return trail.broken() ? 1.0 : 0.0; }});
   metrics_->add({.name = "portolan_freezes", .help = "Freezes in force.", .labels = "", .value = [this] {
                    return static_cast<double>(snapshot()->rules->freezes().size());
+                 }});
+  metrics_->add({.name = "portolan_policy_version",
+                 .help = "Number of the policies in force; 0 when there are none.",
+                 .labels = "",
+                 .value = [this] {
+                   const policy::PolicyVersionPointer version = snapshot()->rules->in_force();
+                   return version != nullptr ? static_cast<double>(version->number) : 0.0;
                  }});
   metrics_->add({.name = "portolan_retry_budget_tokens",
                  .help = "Retries that may be taken now.",

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "domain/act.h"
+#include "domain/policy_standing.h"
 #include "gateway/journey.h"
 #include "gateway/listener.h"
 #include "observe/metrics.h"
@@ -51,7 +52,7 @@ class Gateway {
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
                                                       world::Disk& disk, std::uint64_t seed,
                                                       std::vector<domain::IssuedKey> issued,
-                                                      std::vector<domain::Freeze> freezes,
+                                                      domain::PolicyStanding standing,
                                                       std::function<void(const std::string&)> tell,
                                                       world::Inheritance& inherited);
   ~Gateway();
@@ -72,9 +73,10 @@ class Gateway {
   /// when a reactor is too busy to take them within a second; they are in force as soon as it has.
   base::Result<void> use_keys(std::vector<domain::IssuedKey> issued);
 
-  /// Takes these in place of the freezes before. Returns once every reactor works with them: from then on no
-  /// attempt begins against them, of calls in flight neither. Code::internal as for use_keys.
-  base::Result<void> use_freezes(std::vector<domain::Freeze> freezes);
+  /// Takes these in place of the freezes and policies before. Returns once every reactor works with them: from then
+  /// on no attempt begins against them, of calls in flight neither. Code::config_invalid for policies that have a
+  /// mistake: then nothing has changed. Code::internal as for use_keys.
+  base::Result<void> use_rules(domain::PolicyStanding standing);
 
   /// Returns when an operator's act is in the trail, on stable storage. Code::unrecordable when it could not be
   /// written, or not within five seconds.
@@ -120,8 +122,9 @@ class Gateway {
   std::int64_t calls_in_flight() const;
 
   const world::Clock& clock_;
-  std::mutex changes_;  // one change of the snapshot at a time; guards issued_ and random_
+  std::mutex changes_;  // one change of the snapshot at a time; guards what follows
   std::vector<domain::IssuedKey> issued_;
+  domain::PolicyStanding standing_;
   base::Random random_;       // for the ids of recorded acts
   mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;

@@ -19,6 +19,30 @@ bool left_a_region_at_work(const domain::Attempt& last) {
   return !last.served && last.failure == base::Code::caller_gone && last.bytes_sent > 0;
 }
 
+/// What the policies took away, with the statement that did. Allocates nothing when they took nothing.
+std::vector<trail::PolicyCause> causes_of(const Call& call) {
+  std::vector<trail::PolicyCause> causes;
+  const policy::Judgement* judgement = call.verdict.judgement;
+  if (judgement == nullptr) return causes;
+  const auto add = [&](const policy::Ruling& ruling, std::string_view region) {
+    causes.push_back(
+        {.region = region,
+         .kind = iam::name(ruling.decision.by.kind),
+         .level = ruling.level,
+         .policy = ruling.policy != nullptr ? std::string_view{ruling.policy->name} : std::string_view{},
+         .statement = ruling.statement != nullptr ? std::string_view{ruling.statement->sid} : std::string_view{}});
+  };
+  if (judgement->denied_by >= 0) {
+    const policy::Ruling& ruling = judgement->rulings[static_cast<std::size_t>(judgement->denied_by)];
+    add(ruling, ruling.check.requested_region);
+    return causes;
+  }
+  for (const domain::RegionIndex region : judgement->pruned)
+    if (const policy::Ruling* ruling = judgement->ruling_for(region))
+      add(*ruling, call.catalog().region(region).name);
+  return causes;
+}
+
 }  // namespace
 
 Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot)
@@ -31,6 +55,7 @@ Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot)
 
 void Journey::use(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
+  cells_.forget();
   const config::Account& account = snapshot_->config.account;
   signer_ = std::make_unique<identity::Signer>(account.access_key_id, account.secret_access_key);
   parts_.retry_budget.set_percent(snapshot_->config.retry.budget_percent);
@@ -139,6 +164,7 @@ std::string Journey::write_record(const Call& call) const {
   std::string event_id = call.id;
   // One record to a call: its event is named after it, with the version nibble changed so that the two ids differ.
   event_id[14] = '5';
+  const std::vector<trail::PolicyCause> causes = causes_of(call);
   const trail::CallFacts facts{
       .call_id = call.id,
       .event_id = event_id,
@@ -173,6 +199,10 @@ std::string Journey::write_record(const Call& call) const {
       .allowed = call.grant.allowed,
       .attempts = {call.attempts.data(), call.attempt_count},
       .policy_version = call.snapshot->config.version_hash,
+      .policies_number = call.verdict.version != nullptr ? call.verdict.version->number : 0,
+      .policies_hash = call.verdict.version != nullptr ? call.verdict.version->hash() : std::string_view{},
+      .denied_by = call.denied_by ? name(*call.denied_by) : std::string_view{},
+      .causes = causes,
       .catalog = &catalog,
       .first_byte = call.first_byte_at == base::Instant{} ? base::Duration{} : call.first_byte_at - call.began};
   std::string json;
@@ -210,6 +240,7 @@ void Journey::count(const Call& call) {
     counters.attempts[attempt.region].fetch_add(1, relaxed);
     if (!attempt.served) counters.attempts_failed[attempt.region].fetch_add(1, relaxed);
   }
+  if (call.verdict.shadow) counters.shadow[static_cast<std::size_t>(*call.verdict.shadow)].fetch_add(1, relaxed);
   if (call.error) {
     counters.refused[static_cast<std::size_t>(call.stage)][static_cast<std::size_t>(call.error->code)].fetch_add(
         1, relaxed);

@@ -43,7 +43,7 @@ class Journey {
   void use(std::shared_ptr<const Snapshot> snapshot);
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   /// `explain` borrows the judges' bench.
-  Bench bench() { return {parts_.reactor.clock, parts_.fleet, parts_.signing_keys, body_reader_}; }
+  Bench bench() { return {parts_.reactor.clock, parts_.fleet, parts_.signing_keys, body_reader_, cells_}; }
   /// What this reactor refuses because it cannot keep up.
   quota::Shedder& shedder() { return shedder_; }
 
@@ -53,7 +53,7 @@ class Journey {
 
   // stop 7
   class Clearance;
-  base::Result<void> still_permitted(Call& call, domain::RegionIndex region) const;
+  base::Result<void> still_permitted(Call& call, domain::RegionIndex region);
   world::Task<base::Result<void>> attempt(Call& call, ReplySink& sink);
   world::Task<base::Result<void>> round_of_attempts(Call& call, ReplySink& sink, std::string_view path,
                                                     std::string_view body, const base::Digest& body_hash,
@@ -84,6 +84,7 @@ class Journey {
   std::shared_ptr<const Snapshot> snapshot_;
   base::Random random_;
   wire::BodyReader body_reader_;
+  policy::CellMemory cells_;
   std::unique_ptr<identity::Signer> signer_;
   quota::Shedder shedder_;
   world::QueueProbe probe_;

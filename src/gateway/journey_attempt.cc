@@ -96,21 +96,24 @@ bool spares_the_region(const base::Error& error) {
 /// Looks once more when the connection stands: connecting may have taken longer than a change of the rules.
 class Journey::Clearance final : public upstream::Clearance {
  public:
-  Clearance(const Journey& journey, Call& call, domain::RegionIndex region)
+  Clearance(Journey& journey, Call& call, domain::RegionIndex region)
       : journey_(journey), call_(call), region_(region) {}
   Result<void> ask() override { return journey_.still_permitted(call_, region_); }
 
  private:
-  const Journey& journey_;
+  Journey& journey_;
   Call& call_;
   domain::RegionIndex region_;
 };
 
 /// Rules may have changed since the call was judged. They are put in force on the reactor's own thread, so that no
 /// attempt begins outside them once all reactors have them.
-Result<void> Journey::still_permitted(Call& call, domain::RegionIndex region) const {
+Result<void> Journey::still_permitted(Call& call, domain::RegionIndex region) {
   const policy::Rules& newest = *snapshot_->rules;
-  if (newest.epoch() != call.rules_epoch) TRY_VOID(permit_again(call, newest));
+  if (newest.epoch() != call.rules_epoch) {
+    call.judged_anew_by = snapshot_;
+    TRY_VOID(permit_again(call, newest, cells_));
+  }
   if (call.grant.allowed.contains(region)) return {};
   return base::fail(Code::access_denied, "The policies that were put in force since the call began exclude " +
                                              call.catalog().region(region).name + ".");

@@ -5,11 +5,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
+#include "domain/policy_standing.h"
 #include "identity/identify.h"
 #include "policy/permit.h"
 #include "policy/rules.h"
@@ -38,8 +40,16 @@ struct Snapshot {
   std::shared_ptr<const policy::Rules> rules;          // never null
   std::vector<std::shared_ptr<quota::Meter>> meters;   // by tenant index
   std::vector<domain::CallClass> call_classes;         // by tenant index
+  std::vector<std::optional<policy::Mode>> modes;      // by tenant index; how policies judge its calls, if it says
   domain::RegionMask reachable;                        // Regions that have an endpoint
   std::array<std::string, domain::regions_max> hosts;  // host:port as signed, by Region
 };
+
+/// The rules that stand beside the configuration, made ready for calls. A version that `before` has too, and that
+/// nothing else has changed for, keeps what was judged by it. Code::config_invalid names every mistake.
+base::Result<std::shared_ptr<const policy::Rules>> compile_rules(std::uint64_t epoch,
+                                                                 const domain::PolicyStanding& standing,
+                                                                 const config::Config& config,
+                                                                 const policy::Rules& before);
 
 }  // namespace portolan::gateway

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "policy/sentence.h"
 #include "route/plan.h"
 
 namespace portolan::gateway {
@@ -26,6 +27,20 @@ Result<void> shed(Call& call, const Bench& bench) {
       base::seconds{1});
 }
 
+/// Empty when a hypothetical call has no headers.
+std::string_view header_of(const Call& call, std::string_view name) {
+  return call.request.headers != nullptr ? call.request.headers->value(name) : std::string_view{};
+}
+
+/// What the profile says, else what the tenant says, else what is usual for the profile.
+policy::Mode mode_for(const Call& call) {
+  const domain::Profile* profile = call.inference.profile;
+  if (profile == nullptr) return policy::Mode::strict;
+  if (const auto said = policy::mode_named(profile->policy_mode)) return *said;
+  const std::optional<policy::Mode> tenants = call.snapshot->modes[call.identity.principal->tenant_index];
+  return tenants.value_or(policy::default_mode(*profile));
+}
+
 }  // namespace
 
 Result<void> judge(Call& call, const Bench& bench) {
@@ -34,7 +49,7 @@ Result<void> judge(Call& call, const Bench& bench) {
   TRY_VOID(shed(call, bench));
   TRY_VOID(understand(call, bench));
   if (!domain::runs_model(call.target.operation)) return {};
-  TRY_VOID(permit(call));
+  TRY_VOID(permit(call, bench.cells));
   TRY_VOID(reserve(call, bench, true));
   return plan(call, bench);
 }
@@ -144,7 +159,7 @@ Result<void> resolve_model(Call& call, std::string_view text) {
 }
 
 // Stop 4: where may it run?
-Result<void> permit(Call& call) {
+Result<void> permit(Call& call, policy::CellMemory& cells) {
   call.stage = Stage::permit;
   auto granted = call.snapshot->permissions.permit(*call.identity.principal, call.inference);
   if (!granted) {
@@ -152,17 +167,40 @@ Result<void> permit(Call& call) {
     return base::fail(std::move(granted).error());
   }
   call.grant = *granted;
-  return permit_again(call, *call.snapshot->rules);
+  return permit_again(call, *call.snapshot->rules, cells);
 }
 
-Result<void> permit_again(Call& call, const policy::Rules& newest) {
+Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellMemory& cells) {
   call.rules_epoch = newest.epoch();
-  auto refusal = newest.refuse(*call.identity.principal, call.inference, call.catalog());
-  if (!refusal) return {};
+  if (newest.is_empty()) {
+    if (call.verdict.judgement != nullptr) call.verdict = {};  // of rules that were taken away since
+    return {};
+  }
+  const policy::RequestFacts facts{.source_ip = call.request.peer_address,
+                                   .now = call.began_wall,
+                                   .secure_transport = !call.request.tls_version.empty(),
+                                   .service_tier = header_of(call, "x-amzn-bedrock-service-tier"),
+                                   .user_agent = header_of(call, "user-agent"),
+                                   .further = {}};
+  const domain::Principal& principal = *call.identity.principal;
+  const policy::Question question{
+      .principal = principal, .inference = call.inference, .mode = mode_for(call), .facts = facts};
+  policy::Verdict& verdict = call.verdict;
+  newest.judge(question, call.id, call.catalog(), cells, verdict);
+  const domain::RegionMask before = call.grant.allowed;
+  call.grant.allowed = before & verdict.allowed;
+  if (!verdict.refusal && !call.grant.allowed.empty()) {
+    call.grant.pruned = call.grant.pruned | (before - call.grant.allowed);
+    return {};
+  }
   call.stage = Stage::permit;
   call.grant.allowed = {};
-  call.denied_by = refusal->by;
-  return base::fail(std::move(refusal->error));
+  call.denied_by = verdict.refusal ? verdict.refusal->by : domain::Denial::tenant;
+  if (verdict.refusal) return base::fail(verdict.refusal->error);
+  return base::fail(Code::access_denied, policy::not_authorized(principal, call.inference, call.catalog()) +
+                                             " because the policies allow only " +
+                                             call.catalog().names(verdict.allowed) +
+                                             ", and the tenant's rules only " + call.catalog().names(before));
 }
 
 // Stop 5: may they have that much?

@@ -22,6 +22,7 @@ struct Bench {
   const route::Fleet& fleet;
   identity::SigningKeys& signing_keys;
   wire::BodyReader& body_reader;
+  policy::CellMemory& cells;
   // For calls that are really made; a hypothetical one is never refused for the load of the moment.
   const quota::Shedder* shedder = nullptr;
   base::Random* random = nullptr;
@@ -40,10 +41,10 @@ base::Result<void> understand(Call& call, const Bench& bench);
 base::Result<void> resolve_model(Call& call, std::string_view text);
 /// The other part: how many output tokens, against the model's own limit.
 base::Result<void> limit_output(Call& call);
-base::Result<void> permit(Call& call);
+base::Result<void> permit(Call& call, policy::CellMemory& cells);
 /// The part of stop 4 that a call passes anew when the rules have changed since it was judged: the grant is
 /// narrowed to what `newest` allows too, never widened. Refused, it is empty and call.stage is permit.
-base::Result<void> permit_again(Call& call, const policy::Rules& newest);
+base::Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellMemory& cells);
 base::Result<void> reserve(Call& call, const Bench& bench, bool hold);
 base::Result<void> plan(Call& call, const Bench& bench);
 

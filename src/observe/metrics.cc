@@ -207,6 +207,12 @@ void write_calls(Page& page, const Reactors& reactors) {
     page.sample_unless_zero(label("by", domain::name(static_cast<domain::Denial>(by))),
                             total(reactors, [&](const Counters& c) -> auto& { return c.denied[by]; }));
 
+  page.family("portolan_shadow_verdicts_total", "counter",
+              "Calls by what a shadow of the policies would have done: the same, deny, prune Regions, allow more.");
+  for (std::size_t would = 0; would < domain::shadow_verdict_count; ++would)
+    page.sample_unless_zero(label("would", domain::name(static_cast<domain::ShadowVerdict>(would))),
+                            total(reactors, [&](const Counters& c) -> auto& { return c.shadow[would]; }));
+
   page.family("portolan_calls_in_flight", "gauge", "Calls begun and not yet ended.");
   page.sample("",
               static_cast<double>(total(reactors, [](const Counters& c) -> auto& { return c.calls_in_flight; })));

@@ -58,6 +58,7 @@ struct Counters {
   std::array<Count, operations> served{};                               // by operation
   std::array<std::array<Count, codes>, domain::stage_count> refused{};  // by stop and error code
   std::array<Count, domain::denial_count> denied{};                     // by what denied
+  std::array<Count, domain::shadow_verdict_count> shadow{};             // by what a shadow would have done
   std::array<Count, domain::regions_max> attempts{};                    // by Region
   std::array<Count, domain::regions_max> attempts_failed{};
   std::array<Count, domain::regions_max> served_by{};

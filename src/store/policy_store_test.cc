@@ -88,5 +88,42 @@ TEST_F(KeptPolicy, RemembersEveryChangeWithWhoAndWhy) {
   EXPECT_EQ((*history)[1].detail, "Global inference");
 }
 
+VersionRow row_of(std::string hash, std::string why = "change 812") {
+  return {.hash = std::move(hash), .since = at_noon, .by = "olga", .why = std::move(why)};
+}
+
+TEST_F(KeptPolicy, NumbersVersionsByTheirContentFromOneOn) {
+  EXPECT_EQ(store->add(row_of("aa"), {{"organization.yaml", "version: 1"}}).value(), 1u);
+  EXPECT_EQ(store->add(row_of("bb"), {{"organization.yaml", "version: 1"}, {"scps/x.json", "{}"}}).value(), 2u);
+  EXPECT_EQ(store->add(row_of("aa", "once more"), {{"organization.yaml", "version: 1"}}).value(), 1u);
+  open();
+  const auto versions = store->versions();
+  ASSERT_TRUE(versions) << versions.error().message;
+  ASSERT_THAT(*versions, SizeIs(2));
+  EXPECT_EQ((*versions)[0].number, 2u);
+  EXPECT_EQ((*versions)[1].why, "change 812") << "a version keeps whom it is from";
+  const auto bundle = store->bundle(2);
+  ASSERT_TRUE(bundle) << bundle.error().message;
+  EXPECT_EQ(bundle->hash, "bb");
+  EXPECT_EQ(*bundle->files, (domain::PolicyFiles{{"organization.yaml", "version: 1"}, {"scps/x.json", "{}"}}));
+  EXPECT_EQ(store->bundle(3).error().code, Code::usage);
+}
+
+TEST_F(KeptPolicy, RemembersWhichVersionsCount) {
+  EXPECT_EQ(store->numbers().value().in_force, 0u);
+  const VersionNumbers numbers{
+      .in_force = 3, .previous = 2, .candidate = 4, .share_percent = 10, .directory_hash = "aa"};
+  ASSERT_TRUE(store->put(numbers, {.at = at_noon, .action = "apply", .by = "olga", .why = "w", .detail = "d"}));
+  open();
+  const auto kept = store->numbers();
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(kept->in_force, 3u);
+  EXPECT_EQ(kept->previous, 2u);
+  EXPECT_EQ(kept->candidate, 4u);
+  EXPECT_EQ(kept->share_percent, 10u);
+  EXPECT_EQ(kept->directory_hash, "aa");
+  EXPECT_EQ(store->history(1)->at(0).action, "apply");
+}
+
 }  // namespace
 }  // namespace portolan::store

@@ -169,6 +169,32 @@ void add_attempts(std::string& out, const CallFacts& facts) {
   out += ']';
 }
 
+/// How many causes a record names: there is one for each Region at most.
+constexpr std::size_t causes_max = domain::regions_max + 1;
+
+void add_policies(std::string& out, const CallFacts& facts) {
+  if (facts.policies_number > 0) {
+    add_number(out, R"(,"policies":{"version":)", facts.policies_number);
+    add_member(out, R"(,"hash":)", facts.policies_hash.substr(0, 12));
+    out += '}';
+  }
+  add_member_if_any(out, R"(,"deniedBy":)", facts.denied_by);
+  if (facts.causes.empty()) return;
+  out += R"(,"policyCauses":[)";
+  bool first = true;
+  for (const PolicyCause& cause : facts.causes.first(std::min(facts.causes.size(), causes_max))) {
+    out += first ? "{" : ",{";
+    first = false;
+    add_member(out, R"("kind":)", cause.kind);
+    add_member_if_any(out, R"(,"region":)", cause.region);
+    add_member_if_any(out, R"(,"level":)", base::cut_text(cause.level, attempt_bytes_max));
+    add_member_if_any(out, R"(,"policy":)", base::cut_text(cause.policy, attempt_bytes_max));
+    add_member_if_any(out, R"(,"statement":)", base::cut_text(cause.statement, attempt_bytes_max));
+    out += '}';
+  }
+  out += ']';
+}
+
 void add_portolan(std::string& out, const CallFacts& facts) {
   add_member(out, R"(,"portolan":{"outcome":)", name(outcome_of(facts)));
   add_member(out, R"(,"stage":)", domain::name(facts.stage));
@@ -190,6 +216,7 @@ void add_portolan(std::string& out, const CallFacts& facts) {
     add_attempts(out, facts);
   }
   add_member_if_any(out, R"(,"policyVersion":)", facts.policy_version);
+  add_policies(out, facts);
   add_member_if_any(out, R"(,"httpVersion":)", facts.http_version);
   add_member_if_any(out, R"(,"host":)", facts.host_header);
   add_member_if_any(out, R"(,"sdkInvocationId":)", facts.sdk_invocation_id);

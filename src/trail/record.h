@@ -15,6 +15,15 @@
 
 namespace portolan::trail {
 
+/// What policies took away from a call, and what of them did.
+struct PolicyCause {
+  std::string_view region;     // name; empty: the whole call
+  std::string_view kind;       // "service control policy"
+  std::string_view level;      // "unit workloads"; empty for kinds without levels
+  std::string_view policy;     // its file; empty when an Allow is missing
+  std::string_view statement;  // its Sid; empty when it has none
+};
+
 /// All that a record tells. Views must live until write_record returns.
 struct CallFacts {
   std::string_view call_id;   // requestID and the reply's x-portolan-call-id
@@ -47,6 +56,10 @@ struct CallFacts {
   domain::RegionMask allowed;                   // the grant
   std::span<const domain::Attempt> attempts;
   std::string_view policy_version;
+  std::uint32_t policies_number = 0;  // the version of the policies that judged; 0: none did
+  std::string_view policies_hash;
+  std::string_view denied_by;                // domain::Denial; empty: stop 4 did not refuse
+  std::span<const PolicyCause> causes;       // of what policies took away
   const domain::Catalog* catalog = nullptr;  // names the Regions of `allowed` and `attempts`
   base::Duration first_byte{};               // to the caller; zero when none was sent
 };
