@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ConverseCommand } from "@aws-sdk/client-bedrock-runtime";
+import { writeSet } from "./policies.mjs";
 import { Portolan, Running, repository, run, usProfile } from "./portolan.mjs";
 
 const read = (...file) => readFile(path.join(repository, ...file), "utf8");
@@ -70,6 +71,8 @@ describe("against a running gateway", () => {
     await portolan.cli(["policy", "freeze", "all", "--why", "to see it counted"]);
     await assert.rejects(portolan.runtime().send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: "#tokens=1" }] }] })));
     await portolan.cli(["policy", "unfreeze", "all", "--why", "it was"]);
+    await portolan.json(["policy", "apply", await writeSet(path.join(scratch, "policies"), {}), "--shadow", "--json", "--why", "to see it counted"]);
+    await portolan.runtime().send(new ConverseCommand({ modelId: usProfile, messages: [{ role: "user", content: [{ text: "#tokens=1" }] }] }));
     const reply = await fetch(`${portolan.admin}/metrics`, { headers: { authorization: `Bearer ${portolan.ready.admin_key}` } });
     const scrape = await reply.text();
     const labels = (name) => {
