@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/bytes.h"
+#include "iam/json_tree.h"
 
 namespace portolan::policy {
 namespace {
@@ -15,10 +16,26 @@ using iam::PolicyKind;
 using nlohmann::json;
 using What = DriftFinding::What;
 
-/// White space and the order of keys gone; a text that is no JSON stays as it is, so that it equals nothing else.
-std::string canonical(const std::string& text) {
-  const json parsed = json::parse(text, nullptr, false);
-  return parsed.is_discarded() ? text : parsed.dump();
+/// Deeper than any policy: what has more arrays and objects within one another is none.
+constexpr int content_depth_max = 32;
+
+/// Whether two pieces of JSON say the same: places and the order of members make no difference. Goes as deep as
+/// read_json() did.
+bool is_equal(const iam::JsonValue& a, const iam::JsonValue& b) {
+  if (a.kind != b.kind || a.text != b.text || a.members.size() != b.members.size()) return false;
+  const auto is_in_b = [&](const iam::JsonMember& member) {
+    const iam::JsonValue* other = b.find(member.name);
+    return other != nullptr && is_equal(member.value, *other);
+  };
+  return std::ranges::equal(a.items, b.items, is_equal) && std::ranges::all_of(a.members, is_in_b);
+}
+
+/// A text that is no JSON, is too deep, or has a name twice in an object, is the same as no other: two readers may
+/// take it differently.
+bool is_same_document(std::string_view a, std::string_view b) {
+  const auto first = iam::read_json(a, iam::Alphabet::unicode, content_depth_max);
+  const auto second = iam::read_json(b, iam::Alphabet::unicode, content_depth_max);
+  return first && second && is_equal(*first, *second);
 }
 
 bool is_id_character(char c) {
@@ -153,7 +170,7 @@ class Comparison {
   bool is_same(const Policy& policy, const ExportedPolicy& exported) const {
     if (policy.is_managed_by_aws()) return exported.managed_by_aws && exported.name == policy.name;
     const auto text = organization_.files.find(policy.name);
-    return text != organization_.files.end() && canonical(text->second) == canonical(exported.content);
+    return text != organization_.files.end() && is_same_document(text->second, exported.content);
   }
 
   DriftFinding finding(What what, std::string policy, std::string says) const {

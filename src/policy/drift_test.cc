@@ -80,6 +80,32 @@ TEST(Drift, IsADocumentEditedOnOneSide) {
   EXPECT_THAT(findings_of(in_force_here, files), ElementsAre("differs scp root root_scp.json"));
 }
 
+TEST(Drift, IsNoneWhereKeysStandInAnotherOrder) {
+  Files files = healthy_export();
+  add_to_export(
+      files, "p-abcd1234", "root_scp", "SERVICE_CONTROL_POLICY",
+      R"({"Statement":[{"Resource":"*","Action":"s3:*","Effect":"Deny","Sid":"D"}],"Version":"2012-10-17"})",
+      {{"r-exam", "ROOT"}});
+  EXPECT_THAT(findings_of(in_force_here, files), IsEmpty());
+}
+
+TEST(Drift, IsADocumentThatTwoReadersTakeDifferently) {
+  Files files = healthy_export();
+  add_to_export(
+      files, "p-abcd1234", "root_scp", "SERVICE_CONTROL_POLICY",
+      R"({"Version":"2012-10-17","Statement":[],"Statement":[{"Sid":"D","Effect":"Deny","Action":"s3:*","Resource":"*"}]})",
+      {{"r-exam", "ROOT"}});
+  EXPECT_THAT(findings_of(in_force_here, files), ElementsAre("differs scp root root_scp.json"))
+      << "a reader that takes the last of two members would find them equal";
+}
+
+TEST(Drift, IsADocumentNestedDeeperThanTheStackIs) {
+  Files files = healthy_export();
+  add_to_export(files, "p-abcd1234", "root_scp", "SERVICE_CONTROL_POLICY",
+                std::string(200'000, '[') + std::string(200'000, ']'), {{"r-exam", "ROOT"}});
+  EXPECT_THAT(findings_of(in_force_here, files), ElementsAre("differs scp root root_scp.json"));
+}
+
 TEST(Drift, IsFullAccessDetachedInAws) {
   Files files = healthy_export();
   add_to_export(files, "p-FullAWSAccess", "FullAWSAccess", "SERVICE_CONTROL_POLICY", full_access,
