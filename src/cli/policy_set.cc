@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "domain/nearest.h"
+#include "iam/known_names.h"
 #include "world/clock.h"
 
 namespace portolan::cli {
@@ -73,13 +74,18 @@ base::Result<std::string> principal_arn_of(const policy::Organization& organizat
                                                    arns.size(), words, arns.front()));
 }
 
-std::string action_named(const std::string& words) {
+base::Result<std::string> action_named(const std::string& words) {
   static const std::map<std::string_view, std::string_view> operations{
       {"Converse", "InvokeModel"}, {"ConverseStream", "InvokeModelWithResponseStream"}};
   const std::string_view bare = std::string_view{words}.substr(words.starts_with("bedrock:") ? 8 : 0);
   if (const auto known = operations.find(bare); known != operations.end())
     return fmt::format("bedrock:{}", known->second);
-  return words.contains(':') ? words : "bedrock:" + words;
+  std::string action = words.contains(':') ? words : "bedrock:" + words;
+  std::string doubt = iam::doubt_about_action(action);
+  if (action.find_first_of("*?") != std::string::npos)
+    doubt = fmt::format("'{}' is a pattern; a call is checked for one action, such as InvokeModel", action);
+  if (!doubt.empty()) return base::fail(base::Code::usage, "--action: " + doubt);
+  return action;
 }
 
 base::Result<domain::RegionIndex> region_named(const domain::Catalog& catalog, std::string_view option,

@@ -28,8 +28,9 @@ base::Result<std::shared_ptr<const domain::Catalog>> catalog_with(const std::str
 /// the name is nobody's or not only one's.
 base::Result<std::string> principal_arn_of(const policy::Organization& organization, const std::string& words);
 
-/// What a call is checked for: "InvokeModel", "bedrock:InvokeModel", "ConverseStream" …
-std::string action_named(const std::string& words);
+/// What a call is checked for: "InvokeModel", "bedrock:InvokeModel", "ConverseStream" … Code::usage, with the
+/// nearest name, for what is no action: a policy that allows `*` would allow it, which tells nobody anything.
+base::Result<std::string> action_named(const std::string& words);
 
 /// A profile or model of the catalog, by id or ARN. `source` is set when the ARN names a Region. Code::usage when
 /// there is none.

@@ -101,7 +101,7 @@ base::Result<Simulation> simulation_of(const SimulateOptions& options) {
     TRY(simulation.organization, policy::with_policy(simulation.organization, change));
   }
   TRY(simulation.principal, principal_arn_of(simulation.organization, options.principal));
-  simulation.action = action_named(options.action);
+  TRY(simulation.action, action_named(options.action));
   TRY(simulation.circumstances, circumstances_of(options.circumstances));
   return simulation;
 }

@@ -29,6 +29,18 @@ struct WhoCanQuestion {
   policy::CellQuestion cells;
 };
 
+/// "nobody" would be true of a Region where the profile never runs, and be read as a decision of the policies.
+base::Result<domain::RegionIndex> destination_named(const domain::Catalog& catalog, const domain::Profile& profile,
+                                                    const std::string& words) {
+  TRY(const domain::RegionIndex region, region_named(catalog, "REGION", words));
+  domain::RegionMask destinations;
+  for (const domain::RegionIndex source : profile.sources)
+    destinations = destinations | profile.destinations_from(source);
+  if (destinations.contains(region)) return region;
+  return base::fail(base::Code::usage, fmt::format("REGION {}: {} never runs there, whoever calls it, only in {}",
+                                                   words, profile.id, catalog.names(destinations)));
+}
+
 base::Result<WhoCanQuestion> who_can_question(const WhoCanOptions& options) {
   WhoCanQuestion question;
   TRY(question.catalog, catalog_with(options.configuration_file));
@@ -39,11 +51,12 @@ base::Result<WhoCanQuestion> who_can_question(const WhoCanOptions& options) {
                                   "us.{}",
                                   options.profile, options.profile));
   if (!options.region.empty()) {
-    TRY(question.region, region_named(*question.catalog, "REGION", options.region));
+    TRY(question.region, destination_named(*question.catalog, *question.target.profile, options.region));
   }
   TRY(question.organization, read_policy_set(options.directory));
   TRY(Circumstances circumstances, circumstances_of(options.circumstances));
-  question.cells = {.actions = {action_named(options.action)},
+  TRY(std::string action, action_named(options.action));
+  question.cells = {.actions = {std::move(action)},
                     .request = std::move(circumstances.request),
                     .mode = circumstances.mode,
                     .profile_arn = circumstances.profile_arn};

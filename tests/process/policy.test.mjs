@@ -173,6 +173,19 @@ describe("simulate", () => {
     assert.match(await refused(...alice, "--profile", usProfile, "--listener", "cellar"), /no listener "cellar"/);
     assert.match(await refused("--source", "us-east-1"), /--principal and --profile are needed, or --requests/);
   });
+
+  test("asks for no action that does not exist, which Allow * would allow", async () => {
+    const app = ["--principal", "app", "--source", "us-east-1", "--profile", usProfile];
+    for (const [action, says] of [
+      ["InvokeModl", /--action: 'bedrock:InvokeModl' is no action of Amazon Bedrock; did you mean InvokeModel\?/],
+      ["bedorck:InvokeModel", /'bedorck' is no AWS service that is known here; did you mean bedrock\?/],
+      ["Invoke*", /'bedrock:Invoke\*' is a pattern; a call is checked for one action/],
+    ])
+      for (const { code, stdout, stderr } of [await simulate(example, ...app, "--action", action), await policy("who-can", usProfile, "--policies", example, "--action", action)]) {
+        assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, action);
+        assert.match(stderr, says);
+      }
+  });
 });
 
 describe("simulate --requests", () => {
@@ -243,9 +256,15 @@ describe("who-can", () => {
   });
 
   test("says when it is nobody", async () => {
-    const { code, stdout } = await whoCan(usProfile, "eu-west-1");
+    const { code, stdout } = await whoCan(`jp.${model}`);
     assert.deepEqual({ code, stdout }, { code: 0, stdout: "nobody\n" });
-    assert.deepEqual(await whoCan(usProfile, "eu-west-1", "--json"), { code: 0, signal: null, stdout: "", stderr: "" });
+    assert.deepEqual(await whoCan(`jp.${model}`, "--json"), { code: 0, signal: null, stdout: "", stderr: "" });
+  });
+
+  test("does not say nobody of a Region where the profile never runs", async () => {
+    const { code, stdout, stderr } = await whoCan(usProfile, "eu-west-1");
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+    assert.match(stderr, /REGION eu-west-1: us\.anthropic\S+ never runs there, whoever calls it, only in us-east-1, us-east-2, us-west-2\n/);
   });
 
   test("asks for a profile, not a model", async () => {
