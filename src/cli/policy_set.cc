@@ -9,21 +9,38 @@
 #include "cli/configuration.h"
 #include "domain/nearest.h"
 #include "iam/known_names.h"
+#include "wire/target.h"
 #include "world/clock.h"
 
 namespace portolan::cli {
 namespace {
 
-std::string_view last_part_of_arn(std::string_view words) {
-  if (!words.starts_with("arn:")) return words;
-  return words.substr(words.find('/') + 1);  // npos + 1: the whole, which no catalog has
-}
+using Named = wire::ModelName::Kind;
 
-/// The fourth part of an ARN; empty for other words.
-std::string_view region_of_arn(std::string_view words) {
-  if (!words.starts_with("arn:")) return {};
-  for (int i = 0; i < 3; ++i) words.remove_prefix(std::min(words.find(':'), words.size() - 1) + 1);
-  return words.substr(0, words.find(':'));
+/// What `name` is of; Code::usage when the type of its ARN is another.
+base::Result<policy::Target> target_of(const domain::Catalog& catalog, const wire::ModelName& name) {
+  policy::Target target;
+  target.profile = name.kind == Named::foundation_model ? nullptr : catalog.find_profile(name.id);
+  if (target.profile != nullptr) {
+    const bool is_application = target.profile->kind == domain::ProfileKind::application;
+    if (name.kind == (is_application ? Named::inference_profile : Named::application_inference_profile))
+      return base::fail(base::Code::usage,
+                        fmt::format("{} is {} application profile", name.id, is_application ? "an" : "no"));
+    target.model = target.profile->model;
+    return target;
+  }
+  if (name.kind == Named::bare || name.kind == Named::foundation_model) target.model = catalog.find_model(name.id);
+  if (target.model != nullptr) return target;
+  if (name.kind == Named::foundation_model && catalog.find_profile(name.id) != nullptr)
+    return base::fail(base::Code::usage,
+                      fmt::format("{} is an inference profile; its ARN has the type inference-profile", name.id));
+  if (catalog.find_model(name.id) != nullptr)
+    return base::fail(base::Code::usage,
+                      fmt::format("{} is a model; its ARN has the type foundation-model", name.id));
+  std::string near = catalog.nearest_profile(name.id);
+  if (near.empty()) near = catalog.nearest_model(name.id);
+  return base::fail(base::Code::usage,
+                    fmt::format("this is no profile or model of the catalog{}", domain::did_you_mean(near)));
 }
 
 }  // namespace
@@ -96,21 +113,19 @@ base::Result<domain::RegionIndex> region_named(const domain::Catalog& catalog, s
                                                    domain::did_you_mean(catalog.nearest_region(words))));
 }
 
-base::Result<policy::Target> target_named(const domain::Catalog& catalog, const std::string& words) {
-  policy::Target target;
-  const std::string_view id = last_part_of_arn(words);
-  target.profile = catalog.find_profile(id);
-  target.model = target.profile != nullptr ? target.profile->model : catalog.find_model(id);
-  if (target.model == nullptr) {
-    std::string near = catalog.nearest_profile(id);
-    if (near.empty()) near = catalog.nearest_model(id);
-    return base::fail(base::Code::usage, fmt::format("\"{}\" is no profile or model of the catalog{}", words,
-                                                     domain::did_you_mean(near)));
+base::Result<NamedTarget> target_named(const domain::Catalog& catalog, const std::string& words) {
+  const auto refuse = [&](std::string_view why) {
+    return base::fail(base::Code::usage, fmt::format("\"{}\": {}", words, why));
+  };
+  const base::Result<wire::ModelName> name = wire::read_model_name(words);
+  if (!name) return refuse(std::string_view{name.error().message}.substr(std::string_view{"modelId: "}.size()));
+  base::Result<policy::Target> target = target_of(catalog, *name);
+  if (!target) return refuse(target.error().message);
+  NamedTarget named{.target = *std::move(target), .account = std::string{name->account}};
+  if (!name->region.empty()) {
+    TRY(named.target.source, region_named(catalog, "the ARN's Region", std::string{name->region}));
   }
-  if (const std::string region{region_of_arn(words)}; !region.empty()) {
-    TRY(target.source, region_named(catalog, "the ARN's Region", region));
-  }
-  return target;
+  return named;
 }
 
 void CircumstanceOptions::add_options(CLI::App& command) {

@@ -32,9 +32,14 @@ base::Result<std::string> principal_arn_of(const policy::Organization& organizat
 /// nearest name, for what is no action: a policy that allows `*` would allow it, which tells nobody anything.
 base::Result<std::string> action_named(const std::string& words);
 
-/// A profile or model of the catalog, by id or ARN. `source` is set when the ARN names a Region. Code::usage when
-/// there is none.
-base::Result<policy::Target> target_named(const domain::Catalog& catalog, const std::string& words);
+/// A profile or model that was named on the command line.
+struct NamedTarget {
+  policy::Target target;  // `source` is set when an ARN names a Region
+  std::string account;    // of a profile's ARN, 12 digits; empty: of whoever calls it
+};
+/// A profile or model of the catalog, by id or ARN. Code::usage when there is none, or the ARN is of another type
+/// than what it names.
+base::Result<NamedTarget> target_named(const domain::Catalog& catalog, const std::string& words);
 
 /// A Region of the catalog. Code::usage, with the nearest name, when there is none.
 base::Result<domain::RegionIndex> region_named(const domain::Catalog& catalog, std::string_view option,

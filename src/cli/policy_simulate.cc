@@ -86,9 +86,15 @@ base::Result<policy::Change> change_of(const policy::Organization& organization,
 base::Result<Simulation> simulation_of(const SimulateOptions& options) {
   Simulation simulation;
   TRY(simulation.catalog, catalog_with(options.configuration_file));
-  TRY(simulation.target, target_named(*simulation.catalog, options.profile));
+  TRY(NamedTarget named, target_named(*simulation.catalog, options.profile));
+  simulation.target = std::move(named.target);
   if (!options.source.empty()) {
-    TRY(simulation.target.source, region_named(*simulation.catalog, "--source", options.source));
+    TRY(const domain::RegionIndex source, region_named(*simulation.catalog, "--source", options.source));
+    if (simulation.target.source != domain::region_none && simulation.target.source != source)
+      return base::fail(base::Code::usage,
+                        fmt::format("--source {}: the ARN names {}, and a profile is called where it is",
+                                    options.source, simulation.catalog->region(simulation.target.source).name));
+    simulation.target.source = source;
   }
   if (simulation.target.source == domain::region_none)
     return base::fail(base::Code::usage, "--source is needed: the Region that the call is made in");
@@ -101,6 +107,12 @@ base::Result<Simulation> simulation_of(const SimulateOptions& options) {
     TRY(simulation.organization, policy::with_policy(simulation.organization, change));
   }
   TRY(simulation.principal, principal_arn_of(simulation.organization, options.principal));
+  const std::string_view account = policy::principal_name(simulation.principal)->account;
+  if (!named.account.empty() && named.account != account)
+    return base::fail(base::Code::usage,
+                      fmt::format("--profile: the ARN names account {}, and the caller is of {}; "
+                                  "profiles are called in the caller's own account",
+                                  named.account, account));
   TRY(simulation.action, action_named(options.action));
   TRY(simulation.circumstances, circumstances_of(options.circumstances));
   return simulation;

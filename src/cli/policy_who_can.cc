@@ -24,7 +24,7 @@ struct WhoCanOptions {
 struct WhoCanQuestion {
   std::shared_ptr<const domain::Catalog> catalog;
   policy::Organization organization;
-  policy::Target target;
+  NamedTarget named;                                 // of an ARN: only who is of its account, and from its Region
   domain::RegionIndex region = domain::region_none;  // only who can run there
   policy::CellQuestion cells;
 };
@@ -44,14 +44,15 @@ base::Result<domain::RegionIndex> destination_named(const domain::Catalog& catal
 base::Result<WhoCanQuestion> who_can_question(const WhoCanOptions& options) {
   WhoCanQuestion question;
   TRY(question.catalog, catalog_with(options.configuration_file));
-  TRY(question.target, target_named(*question.catalog, options.profile));
-  if (question.target.profile == nullptr)
+  TRY(question.named, target_named(*question.catalog, options.profile));
+  const domain::Profile* profile = question.named.target.profile;
+  if (profile == nullptr)
     return base::fail(base::Code::usage,
                       fmt::format("\"{}\" is a model; who-can wants an inference profile, such as "
                                   "us.{}",
-                                  options.profile, options.profile));
+                                  options.profile, question.named.target.model->id));
   if (!options.region.empty()) {
-    TRY(question.region, destination_named(*question.catalog, *question.target.profile, options.region));
+    TRY(question.region, destination_named(*question.catalog, *profile, options.region));
   }
   TRY(question.organization, read_policy_set(options.directory));
   TRY(Circumstances circumstances, circumstances_of(options.circumstances));
@@ -68,8 +69,13 @@ using SourcesByDestinations = std::map<std::uint64_t, domain::RegionMask>;
 
 SourcesByDestinations reach_of(const WhoCanQuestion& question, const std::string& principal) {
   SourcesByDestinations reach;
-  policy::visit_cells(question.organization, *question.catalog, principal, *question.target.profile, question.cells,
+  const policy::Target& target = question.named.target;
+  const std::string& account = question.named.account;
+  if (!account.empty() && policy::principal_name(principal)->account != account) return reach;
+  policy::visit_cells(question.organization, *question.catalog, principal, *target.profile, question.cells,
                       [&](const policy::Cell& cell) {
+                        if (target.source != domain::region_none && cell.call.target.source != target.source)
+                          return;
                         const domain::RegionMask allowed = cell.judgement.allowed;
                         const bool counts = question.region == domain::region_none
                                                 ? !allowed.empty()
@@ -104,7 +110,7 @@ int who_can(const WhoCanOptions& options) {
     }
     for (const auto& [destinations, sources] : reach)
       table.add({arn, question->catalog->names(sources),
-                 destination_names(*question->catalog, *question->target.profile, sources,
+                 destination_names(*question->catalog, *question->named.target.profile, sources,
                                    domain::RegionMask::from_bits(destinations))});
   }
   if (options.json) return Exit::done;

@@ -174,6 +174,25 @@ describe("simulate", () => {
     assert.match(await refused("--source", "us-east-1"), /--principal and --profile are needed, or --requests/);
   });
 
+  test("takes an ARN by its Region and account, as the gateway does", async () => {
+    const arn = (account, type = "inference-profile", region = "us-east-1") => `arn:aws:bedrock:${region}:${account}:${type}/${type === "foundation-model" ? model : usProfile}`;
+    const { source, decision } = await answer(example, "--principal", "alice", "--profile", arn("111122223333"));
+    assert.deepEqual({ source, decision }, { source: "us-east-1", decision: "allowed" });
+    for (const [profile, says] of [
+      [arn("999999999999"), /--profile: the ARN names account 999999999999, and the caller is of 111122223333; /],
+      [arn("111122223333", "application-inference-profile"), /us\.anthropic\S+ is no application profile/],
+      [`arn:aws:bedrock:us-east-1::foundation-model/${usProfile}`, /is an inference profile; its ARN has the type inference-profile/],
+      [`arn:aws:bedrock:us-east-1:111122223333:inference-profile/${model}`, /is a model; its ARN has the type foundation-model/],
+      [arn("", "inference-profile"), /the ARN of an inference profile names its Region and its account/],
+      [`arn:aws:s3:us-east-1:111122223333:inference-profile/${usProfile}`, /is no profile or model of the catalog/],
+      [arn("111122223333", "inference-profile", "us-west-2"), /--source us-east-1: the ARN names us-west-2/],
+    ]) {
+      const { code, stdout, stderr } = await simulate(example, ...alice, "--profile", profile);
+      assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, profile);
+      assert.match(stderr, says);
+    }
+  });
+
   test("asks for no action that does not exist, which Allow * would allow", async () => {
     const app = ["--principal", "app", "--source", "us-east-1", "--profile", usProfile];
     for (const [action, says] of [
@@ -264,7 +283,13 @@ describe("who-can", () => {
   test("does not say nobody of a Region where the profile never runs", async () => {
     const { code, stdout, stderr } = await whoCan(usProfile, "eu-west-1");
     assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
-    assert.match(stderr, /REGION eu-west-1: us\.anthropic\S+ never runs there, whoever calls it, only in us-east-1, us-east-2, us-west-2\n/);
+    assert.match(stderr, /REGION eu-west-1: us\.anthropic\S+ never runs there, whoever calls it, only in us-east-1, us-east-2, us-west-1, us-west-2, ca-central-1\n/);
+  });
+
+  test("lists who may call the one profile that an ARN names", async () => {
+    const rows = objects((await whoCan(`arn:aws:bedrock:us-east-1:111122223333:inference-profile/${usProfile}`, "--json")).stdout);
+    assert.ok(rows.some(({ principal }) => principal.endsWith("user/alice")));
+    for (const { principal, source } of rows) assert.match(`${principal} ${source}`, /::111122223333:\S+ us-east-1$/);
   });
 
   test("asks for a profile, not a model", async () => {
