@@ -2,38 +2,19 @@
 #include "iam/principal.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/bytes.h"
+#include "iam/arn.h"
 
 namespace portolan::iam {
 namespace {
-
-struct ArnParts {
-  std::string_view partition;
-  std::string_view service;
-  std::string_view account;
-  std::string_view resource;  // colons included
-};
-
-std::optional<ArnParts> split_principal_arn(std::string_view arn) {
-  std::array<std::string_view, 5> parts;
-  for (std::string_view& part : parts) {
-    const std::size_t colon = arn.find(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    part = arn.substr(0, colon);
-    arn.remove_prefix(colon + 1);
-  }
-  if (parts[0] != "arn") return std::nullopt;
-  return ArnParts{.partition = parts[1], .service = parts[2], .account = parts[4], .resource = arn};
-}
 
 /// The name of a role without its path: "role/team/app" is app.
 std::string_view last_path_part(std::string_view resource) {
   return resource.substr(resource.rfind('/') + 1);
 }
 
-bool is_same_account(const ArnParts& arn, const Caller& caller) {
+bool is_same_account(const Arn& arn, const Caller& caller) {
   return arn.account == caller.account && arn.partition == caller.partition;
 }
 
@@ -41,7 +22,7 @@ bool is_same_account(const ArnParts& arn, const Caller& caller) {
 bool names_account(const PrincipalPattern& pattern, const Caller& caller) {
   if (pattern.type != PrincipalPattern::Type::aws || caller.account.empty()) return false;
   if (is_account_id(pattern.text)) return pattern.text == caller.account;
-  const auto arn = split_principal_arn(pattern.text);
+  const auto arn = split_arn(pattern.text);
   return arn.has_value() && arn->service == "iam" && arn->resource == "root" && is_same_account(*arn, caller);
 }
 
@@ -49,7 +30,7 @@ bool names_account(const PrincipalPattern& pattern, const Caller& caller) {
 /// path, and the ARN of a session has none.
 bool names_role(const PrincipalPattern& pattern, const Caller& caller) {
   if (pattern.type != PrincipalPattern::Type::aws || caller.kind != Caller::Kind::session) return false;
-  const auto arn = split_principal_arn(pattern.text);
+  const auto arn = split_arn(pattern.text);
   return arn.has_value() && arn->service == "iam" && arn->resource.starts_with("role/") &&
          is_same_account(*arn, caller) && last_path_part(arn->resource) == caller.role;
 }
@@ -86,7 +67,7 @@ Naming naming_by(const PrincipalPattern& pattern, const Caller& caller, const Co
 Caller Caller::parse(std::string_view principal) {
   Caller caller;
   caller.arn = principal;
-  const auto arn = split_principal_arn(principal);
+  const auto arn = split_arn(principal);
   if (!arn) {
     if (principal.empty() || principal == "*")
       caller.kind = Kind::anonymous;
@@ -139,7 +120,7 @@ bool is_account_id(std::string_view text) {
 }
 
 std::optional<std::string_view> account_of(std::string_view arn) {
-  const auto parts = split_principal_arn(arn);
+  const auto parts = split_arn(arn);
   if (!parts || !is_account_id(parts->account)) return std::nullopt;
   return parts->account;
 }

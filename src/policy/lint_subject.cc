@@ -5,6 +5,8 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "iam/arn.h"
+
 namespace portolan::policy {
 namespace {
 
@@ -108,19 +110,14 @@ bool has_wildcard(std::string_view text) {
 }
 
 std::optional<BedrockArn> bedrock_arn(std::string_view text) {
-  std::array<std::string_view, 5> parts;
-  for (std::string_view& part : parts) {
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    part = text.substr(0, colon);
-    text.remove_prefix(colon + 1);
-  }
-  if (parts[0] != "arn" || parts[2] != "bedrock") return std::nullopt;
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  return BedrockArn{.region = parts[3],
-                    .account = parts[4],
-                    .type = text.substr(0, slash),
-                    .id = text.substr(std::min(slash + 1, text.size()))};
+  const std::optional<iam::Arn> arn = iam::split_arn(text);
+  if (!arn || arn->service != "bedrock") return std::nullopt;
+  const std::string_view resource = arn->resource;
+  const std::size_t slash = std::min(resource.find('/'), resource.size());
+  return BedrockArn{.region = arn->region,
+                    .account = arn->account,
+                    .type = resource.substr(0, slash),
+                    .id = resource.substr(std::min(slash + 1, resource.size()))};
 }
 
 bool covers(const Statement& statement, std::string_view action) {

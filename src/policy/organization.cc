@@ -2,27 +2,13 @@
 #include "policy/organization.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include "domain/nearest.h"
+#include "iam/arn.h"
 
 namespace portolan::policy {
 namespace {
-
-/// The parts of an ARN; the sixth holds all the rest.
-std::optional<std::array<std::string_view, 6>> arn_parts(std::string_view arn) {
-  std::array<std::string_view, 6> parts;
-  for (std::size_t i = 0; i < 5; ++i) {
-    const std::size_t colon = arn.find(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    parts[i] = arn.substr(0, colon);
-    arn.remove_prefix(colon + 1);
-  }
-  parts[5] = arn;
-  if (parts[0] != "arn" || parts[5].empty()) return std::nullopt;
-  return parts;
-}
 
 template <class Map>
 std::string no_such_target(std::string_view what, std::string_view name, const Map& known) {
@@ -63,10 +49,11 @@ bool take_away(Attachments& attached, std::string_view name) {
 }  // namespace
 
 std::optional<PrincipalName> principal_name(std::string_view arn) {
-  const auto parts = arn_parts(arn);
-  if (!parts || !((*parts)[2] == "iam" || (*parts)[2] == "sts")) return std::nullopt;
-  PrincipalName name{.partition = (*parts)[1], .account = (*parts)[4]};
-  std::string_view rest = (*parts)[5];
+  const std::optional<iam::Arn> parts = iam::split_arn(arn);
+  if (!parts || parts->resource.empty() || !(parts->service == "iam" || parts->service == "sts"))
+    return std::nullopt;
+  PrincipalName name{.partition = parts->partition, .account = parts->account};
+  std::string_view rest = parts->resource;
   const std::size_t slash = rest.find('/');
   name.type = rest.substr(0, slash);
   if (slash == std::string_view::npos) return name;
@@ -83,8 +70,8 @@ std::optional<PrincipalName> principal_name(std::string_view arn) {
 
 // A session's name and a user's path may hold colons and slashes: only the beginning of the sixth part counts.
 bool is_service_linked_role(std::string_view arn) {
-  const auto parts = arn_parts(arn);
-  return parts && (*parts)[2] == "iam" && (*parts)[5].starts_with("role/aws-service-role/");
+  const std::optional<iam::Arn> parts = iam::split_arn(arn);
+  return parts && parts->service == "iam" && parts->resource.starts_with("role/aws-service-role/");
 }
 
 const Principal* Organization::find_principal(std::string_view arn) const {
