@@ -158,7 +158,7 @@ TEST_F(GenerateMatrix, AllowsTheSameWhetherALongPolicyIsMergedOrSplit) {
     const std::vector<GeneratedPolicy> policies = generated(uses, {"bedrock:InvokeModel"}, way);
     ASSERT_FALSE(policies.empty());
     const std::size_t most_of_a_role = 25;
-    if (policies.size() > most_of_a_role) continue;
+    ASSERT_LE(policies.size(), most_of_a_role);
     EXPECT_EQ(expect_exactly(set_of(policies, "aws"), "aws", "bedrock:InvokeModel", is_wanted), wanted);
   }
 }
