@@ -246,6 +246,19 @@ iam::Context context_of(const InferenceCall& call, const Check& check, const Org
   return context;
 }
 
+std::span<const std::string_view> supplied_keys() {
+  static constexpr std::string_view keys[] = {
+      "aws:currenttime",      "aws:epochtime",       "aws:principalaccount",
+      "aws:principalarn",     "aws:principalorgid",  "aws:principalorgpaths",
+      "aws:principaltag/",    "aws:principaltype",   "aws:principalisawsservice",
+      "aws:requestedregion",  "aws:resourceaccount", "aws:resourceorgid",
+      "aws:resourceorgpaths", "aws:resourcetag/",    "aws:securetransport",
+      "aws:sourceip",         "aws:useragent",       "aws:username",
+      "aws:viaawsservice",    "bedrock:servicetier", "bedrock:inferenceprofilearn",
+  };
+  return keys;
+}
+
 Judgement judge(const InferenceCall& call, Mode mode, const Organization& organization, const InForce& in_force,
                 const domain::Catalog& catalog) {
   Judgement judgement{.mode = mode, .destinations = destinations_of(call.target)};

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -101,6 +102,11 @@ std::vector<Check> checks_of(const InferenceCall& call, Mode mode, const domain:
 /// The condition keys of one check: the documented global keys, and those of Amazon Bedrock.
 iam::Context context_of(const InferenceCall& call, const Check& check, const Organization& organization,
                         const InForce& in_force);
+
+/// The keys that context_of() can fill in, lower-case; one that ends in '/' goes on with the key of a tag. Every
+/// other condition key is absent from every check (unless RequestFacts::further has it, which only people who ask
+/// what would be fill in).
+std::span<const std::string_view> supplied_keys();
 
 /// A check with what was decided, and by what. Points into the Organization.
 struct Ruling {

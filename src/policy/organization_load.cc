@@ -10,6 +10,7 @@
 
 #include "base/sha256.h"
 #include "domain/nearest.h"
+#include "policy/never_applies.h"
 #include "policy/organization.h"
 #include "policy/organization_settings.h"
 
@@ -127,6 +128,7 @@ class Assembly {
     if (text == nullptr) return nullptr;
     std::vector<iam::Notice> notices;
     std::expected<iam::Document, iam::Fault> document = iam::read_document(*text, kind, notices);
+    if (document) note_denies_that_never_apply(*document, notices);
     for (iam::Notice& notice : notices)
       loaded_.notices.push_back(remark_in(name, notice.place, std::move(notice.text)));
     if (!document)
