@@ -37,7 +37,6 @@ base::Result<DiffAnswer> diff_of(const DiffOptions& options) {
   policy::CellQuestion question;
   question.request = std::move(circumstances.request);
   question.mode = circumstances.mode;
-  question.profile_arn = circumstances.profile_arn;
   answer.changes = policy::changed_cells(before, after, *answer.catalog, question);
   return answer;
 }

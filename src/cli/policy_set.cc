@@ -134,20 +134,11 @@ void CircumstanceOptions::add_options(CLI::App& command) {
   command.add_option("--now", now, "Time of the call, 2026-11-21T23:05:00Z (default: now)");
   command.add_option("--mode", mode, "strict or subset (default: strict for AWS's profiles, subset for your own)")
       ->check(CLI::IsMember({"strict", "subset"}));
-  command
-      .add_option(
-          "--inference-profile-arn", profile_arn,
-          "Whose ARN the key of that name holds when an application profile is called: its own, or that of the "
-          "profile it copies")
-      ->check(CLI::IsMember({"application", "system"}))
-      ->capture_default_str();
 }
 
 base::Result<Circumstances> circumstances_of(const CircumstanceOptions& options) {
   Circumstances found;
   found.mode = policy::mode_named(options.mode);
-  found.profile_arn =
-      options.profile_arn == "system" ? policy::ProfileArn::system : policy::ProfileArn::application;
   found.request.secure_transport = true;
   base::WallTime now = world::RealClock().wall();
   if (!options.now.empty() && !base::parse_time(options.now, now))

@@ -50,7 +50,6 @@ struct CircumstanceOptions {
   std::vector<std::string> context;  // KEY=VALUE
   std::string now;                   // empty: now
   std::string mode;                  // empty: each profile's own
-  std::string profile_arn = "application";
 
   void add_options(CLI::App& command);
 };
@@ -58,7 +57,6 @@ struct CircumstanceOptions {
 struct Circumstances {
   policy::RequestFacts request;
   std::optional<policy::Mode> mode;
-  policy::ProfileArn profile_arn = policy::ProfileArn::application;
 
   policy::Mode mode_of(const domain::Profile* profile) const {
     return mode.value_or(profile != nullptr ? policy::default_mode(*profile) : policy::Mode::strict);

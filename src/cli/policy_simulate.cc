@@ -288,8 +288,7 @@ int simulate(const SimulateOptions& options) {
                                    .account = {},
                                    .action = simulation->action,
                                    .target = simulation->target,
-                                   .request = simulation->circumstances.request,
-                                   .profile_arn = simulation->circumstances.profile_arn};
+                                   .request = simulation->circumstances.request};
   const auto in_force =
       policy::InForce::of(simulation->organization, call.principal, options.session_policies, options.listener);
   if (!in_force) return report(in_force.error());

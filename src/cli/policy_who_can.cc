@@ -57,10 +57,8 @@ base::Result<WhoCanQuestion> who_can_question(const WhoCanOptions& options) {
   TRY(question.organization, read_policy_set(options.directory));
   TRY(Circumstances circumstances, circumstances_of(options.circumstances));
   TRY(std::string action, action_named(options.action));
-  question.cells = {.actions = {std::move(action)},
-                    .request = std::move(circumstances.request),
-                    .mode = circumstances.mode,
-                    .profile_arn = circumstances.profile_arn};
+  question.cells = {
+      .actions = {std::move(action)}, .request = std::move(circumstances.request), .mode = circumstances.mode};
   return question;
 }
 
