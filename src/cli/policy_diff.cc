@@ -26,6 +26,7 @@ struct DiffOptions {
 struct DiffAnswer {
   std::shared_ptr<const domain::Catalog> catalog;
   std::vector<CellChange> changes;
+  std::vector<policy::DoorChange> doors;
 };
 
 base::Result<DiffAnswer> diff_of(const DiffOptions& options) {
@@ -38,6 +39,7 @@ base::Result<DiffAnswer> diff_of(const DiffOptions& options) {
   question.request = std::move(circumstances.request);
   question.mode = circumstances.mode;
   answer.changes = policy::changed_cells(before, after, *answer.catalog, question);
+  answer.doors = policy::changed_doors(before, after);
   return answer;
 }
 
@@ -53,61 +55,74 @@ std::string why_denied(const CellChange& change) {
 void print_changes_json(const DiffAnswer& answer) {
   const domain::Catalog& catalog = *answer.catalog;
   for (const CellChange& change : answer.changes) {
-    nlohmann::ordered_json row{{"change", change.is_granted ? "granted" : "withdrawn"},
-                               {"principal", change.principal},
-                               {"action", change.action},
-                               {"profile", change.profile->id},
-                               {"source", catalog.region(change.source).name},
-                               {"region", catalog.region(change.destination).name},
-                               {"decision", iam::name(change.outcome)},
-                               {"kind", iam::word(change.kind)},
-                               {"level", change.level},
-                               {"statement", change.sid},
-                               {"file", change.document},
-                               {"line", change.line}};
+    nlohmann::ordered_json row{
+        {"change", change.is_granted ? "granted" : "withdrawn"},
+        {"principal", change.principal},
+        {"action", change.action},
+        {"profile", change.called.profile == nullptr ? nlohmann::ordered_json{}
+                                                     : nlohmann::ordered_json(change.called.profile->id)},
+        {"model", change.called.model->id},
+        {"source", catalog.region(change.source).name},
+        {"region", catalog.region(change.destination).name},
+        {"decision", iam::name(change.outcome)},
+        {"kind", iam::word(change.kind)},
+        {"level", change.level},
+        {"statement", change.sid},
+        {"file", change.document},
+        {"line", change.line}};
     fmt::print("{}\n", row.dump());
   }
+  for (const policy::DoorChange& door : answer.doors)
+    fmt::print("{}\n",
+               nlohmann::ordered_json{{"change", "not_judged"}, {"kind", iam::word(door.kind)}, {"name", door.name}}
+                   .dump());
 }
 
 /// One line for all changes that differ only in their action, source and destination.
 void print_changes(const DiffAnswer& answer) {
   struct Regions {
-    const domain::Profile* called = nullptr;
+    policy::Called called;
     domain::RegionMask sources, destinations;
     std::set<std::string> actions;
   };
-  using Key = std::tuple<std::string, std::string, bool, std::string>;  // principal, profile, granted, why
+  using Key = std::tuple<std::string, std::string, bool, std::string>;  // principal, profile or model, granted, why
   std::map<Key, Regions> lines;
   for (const CellChange& change : answer.changes) {
-    Regions& line = lines[{change.principal, change.profile->id, change.is_granted, why_denied(change)}];
-    line.called = change.profile;
+    Regions& line = lines[{change.principal, change.called.id(), change.is_granted, why_denied(change)}];
+    line.called = change.called;
     line.sources.add(change.source);
     line.destinations.add(change.destination);
     line.actions.insert(change.action);
   }
-  TextTable table{{"", "PRINCIPAL", "PROFILE", "IN", "FROM", "DENIED BY"}};
+  TextTable table{{"", "PRINCIPAL", "PROFILE OR MODEL", "IN", "FROM", "DENIED BY"}};
   for (const auto& [key, line] : lines) {
-    const auto& [principal, profile, is_granted, why] = key;
+    const auto& [principal, id, is_granted, why] = key;
     const std::string only = line.actions.size() > 1 ? "" : fmt::format(" (only {})", *line.actions.begin());
-    table.add({is_granted ? "+" : "-", principal, profile,
-               destination_names(*answer.catalog, *line.called, line.sources, line.destinations),
+    table.add({is_granted ? "+" : "-", principal, id,
+               line.called.profile == nullptr
+                   ? answer.catalog->names(line.destinations)
+                   : destination_names(*answer.catalog, *line.called.profile, line.sources, line.destinations),
                answer.catalog->names(line.sources),
                fmt::format("{}: {}{}", is_granted ? "before" : "now", why, only)});
   }
-  fmt::print("{}", table.text());
+  if (!table.empty()) fmt::print("{}", table.text());
+  for (const policy::DoorChange& door : answer.doors)
+    fmt::print("not judged: the {} \"{}\" changes; ask with `policy simulate --{} {}`\n", iam::name(door.kind),
+               door.name, door.kind == iam::PolicyKind::session ? "session-policy" : "listener", door.name);
 }
 
 int diff(const DiffOptions& options) {
   const auto answer = diff_of(options);
   if (!answer) return report(answer.error());
+  const bool is_same = answer->changes.empty() && answer->doors.empty();
   if (options.json) {
     print_changes_json(*answer);
-  } else if (answer->changes.empty()) {
+  } else if (is_same) {
     fmt::print("no cell changes\n");
   } else {
     print_changes(*answer);
   }
-  return answer->changes.empty() ? Exit::done : Exit::finding;
+  return is_same ? Exit::done : Exit::finding;
 }
 
 }  // namespace
@@ -117,7 +132,11 @@ void add_policy_diff(CLI::App& policy, int& exit_code) {
   CLI::App* command =
       policy.add_subcommand("diff", "Say who may run what where under one set and not under another");
   command->footer(
-      "Judges every principal of either set with every profile of the catalog, from each of its source Regions.\n\n"
+      "Judges every principal of either set with every profile of the catalog, and every model that can be called "
+      "by "
+      "its bare id, from each of its source Regions. Calls with session policies or through a listener are not "
+      "judged: "
+      "a line for each of these policies that changes says so. Root users are in no set, and left out.\n\n"
       "Example:\n  portolan policy diff policies policies-to-be\n\n"
       "A line with + is granted by NEW alone, one with - by OLD alone. Exit code 0: nothing changes. 1: something "
       "does.");

@@ -70,8 +70,8 @@ SourcesByDestinations reach_of(const WhoCanQuestion& question, const std::string
   const policy::Target& target = question.named.target;
   const std::string& account = question.named.account;
   if (!account.empty() && policy::principal_name(principal)->account != account) return reach;
-  policy::visit_cells(question.organization, *question.catalog, principal, *target.profile, question.cells,
-                      [&](const policy::Cell& cell) {
+  policy::visit_cells(question.organization, *question.catalog, principal, policy::Called::of(*target.profile),
+                      question.cells, [&](const policy::Cell& cell) {
                         if (target.source != domain::region_none && cell.call.target.source != target.source)
                           return;
                         const domain::RegionMask allowed = cell.judgement.allowed;

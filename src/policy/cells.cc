@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 namespace portolan::policy {
@@ -15,7 +16,7 @@ CellChange change_of(const InferenceCall& call, RegionIndex destination, bool is
   CellChange change{.is_granted = is_granted,
                     .principal = std::string{call.principal},
                     .action = std::string{call.action},
-                    .profile = call.target.profile,
+                    .called = {.profile = call.target.profile, .model = call.target.model},
                     .source = call.target.source,
                     .destination = destination};
   const Ruling* ruling = denying.ruling_for(destination);
@@ -41,6 +42,25 @@ std::set<std::string> principals_of_either(const Organization& before, const Org
   return arns;
 }
 
+std::vector<Called> called_in(const domain::Catalog& catalog) {
+  std::vector<Called> all;
+  for (const auto& profile : catalog.profiles()) all.push_back(Called::of(*profile));
+  for (const auto& model : catalog.models())
+    if (!model->in_region.empty()) all.push_back({.model = model.get()});
+  return all;
+}
+
+using NamedPolicies = std::map<std::string, PolicyPointer, std::less<>>;
+
+/// The document's text; nothing where there is no such door, or it has no policy.
+std::string_view text_of_door(const Organization& organization, const NamedPolicies& doors,
+                              const std::string& name) {
+  const auto door = doors.find(name);
+  if (door == doors.end() || door->second == nullptr) return {};
+  const auto text = organization.files.find(door->second->name);
+  return text == organization.files.end() ? std::string_view{} : std::string_view{text->second};
+}
+
 }  // namespace
 
 std::string statement_words(const Policy* policy, const iam::Statement* statement) {
@@ -50,17 +70,18 @@ std::string statement_words(const Policy* policy, const iam::Statement* statemen
 }
 
 void visit_cells(const Organization& organization, const domain::Catalog& catalog, std::string_view principal,
-                 const domain::Profile& profile, const CellQuestion& question,
+                 const Called& called, const CellQuestion& question,
                  const std::function<void(const Cell&)>& visit) {
   const base::Result<InForce> in_force = InForce::of(organization, principal);
   if (!in_force) return;  // cannot be: no session policy and no listener was named
-  const Mode mode = question.mode.value_or(default_mode(profile));
-  for (const RegionIndex source : profile.sources)
+  const Mode mode =
+      question.mode.value_or(called.profile != nullptr ? default_mode(*called.profile) : Mode::strict);
+  for (const RegionIndex source : called.sources())
     for (const std::string& action : question.actions) {
       const InferenceCall call{.principal = principal,
                                .account = {},
                                .action = action,
-                               .target = {.profile = &profile, .model = profile.model, .source = source},
+                               .target = {.profile = called.profile, .model = called.model, .source = source},
                                .request = question.request,
                                .profile_arn = question.profile_arn};
       const Judgement judgement = judge(call, mode, organization, *in_force, catalog);
@@ -72,12 +93,12 @@ std::vector<CellChange> changed_cells(const Organization& before, const Organiza
                                       const domain::Catalog& catalog, const CellQuestion& question) {
   std::vector<CellChange> changes;
   for (const std::string& principal : principals_of_either(before, after))
-    for (const auto& profile : catalog.profiles()) {
+    for (const Called& called : called_in(catalog)) {
       std::vector<Judgement> old;  // of the cells in the order of the visit
-      visit_cells(before, catalog, principal, *profile, question,
+      visit_cells(before, catalog, principal, called, question,
                   [&](const Cell& cell) { old.push_back(cell.judgement); });
       std::size_t next = 0;
-      visit_cells(after, catalog, principal, *profile, question, [&](const Cell& cell) {
+      visit_cells(after, catalog, principal, called, question, [&](const Cell& cell) {
         const Judgement& was = old[next++];
         const Judgement& is = cell.judgement;
         for (const RegionIndex region : is.destinations)
@@ -87,6 +108,21 @@ std::vector<CellChange> changed_cells(const Organization& before, const Organiza
           }
       });
     }
+  return changes;
+}
+
+std::vector<DoorChange> changed_doors(const Organization& before, const Organization& after) {
+  std::vector<DoorChange> changes;
+  const auto compare = [&](iam::PolicyKind kind, NamedPolicies Organization::* doors) {
+    std::set<std::string> names;
+    for (const auto& [name, unused] : before.*doors) names.insert(name);
+    for (const auto& [name, unused] : after.*doors) names.insert(name);
+    for (const std::string& name : names)
+      if (text_of_door(before, before.*doors, name) != text_of_door(after, after.*doors, name))
+        changes.push_back({.kind = kind, .name = name});
+  };
+  compare(iam::PolicyKind::session, &Organization::session_policies);
+  compare(iam::PolicyKind::listener, &Organization::listeners);
   return changes;
 }
 

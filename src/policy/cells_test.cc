@@ -61,7 +61,7 @@ TEST(ChangedCells, NameTheDenyThatTakesEveryDestinationOfAStrictCall) {
   const Organization closed = organization_of({.root_scp = deny_region("us-west-2"), .identity = all_of_bedrock});
   std::set<std::string> destinations;
   for (const CellChange& change : changed_cells(open, closed, shipped_catalog(), {})) {
-    if (change.profile->id != "us.anthropic.claude-sonnet-4-5-20250929-v1:0" || change.principal != alice) continue;
+    if (change.called.id() != "us.anthropic.claude-sonnet-4-5-20250929-v1:0" || change.principal != alice) continue;
     if (shipped_catalog().region(change.source).name != "us-east-1") continue;
     destinations.insert(shipped_catalog().region(change.destination).name);
     EXPECT_EQ(change.sid, "NotThere") << "also at destinations that by themselves are allowed";
@@ -91,6 +91,37 @@ TEST(ChangedCells, TellStreamsApart) {
   std::set<std::string> actions;
   for (const CellChange& change : changed_cells(all, whole, shipped_catalog(), {})) actions.insert(change.action);
   EXPECT_THAT(actions, ElementsAre("bedrock:InvokeModelWithResponseStream"));
+}
+
+TEST(ChangedCells, SeeAGrantOfAModelByItsBareId) {
+  const Organization none = organization_of({});
+  const Organization granted = organization_of(
+      {.identity = document_of(
+           {R"("Effect":"Allow","Action":"bedrock:InvokeModel","Resource":"arn:aws:bedrock:*::foundation-model/*")"})});
+  const std::vector<CellChange> changes = changed_cells(none, granted, shipped_catalog(), {});
+  ASSERT_FALSE(changes.empty());
+  for (const CellChange& change : changes) {
+    EXPECT_TRUE(change.is_granted);
+    EXPECT_EQ(change.called.profile, nullptr) << "no profile is granted";
+    EXPECT_EQ(change.source, change.destination);
+    EXPECT_TRUE(change.called.model->in_region.contains(change.source));
+  }
+}
+
+TEST(ChangedDoors, AreListenersAndSessionPoliciesThatAreNewGoneOrEdited) {
+  const std::string allow = document_of({R"("Effect":"Allow","Action":"*","Resource":"*","Principal":"*")"});
+  const std::string deny = document_of({R"("Effect":"Deny","Action":"*","Resource":"*","Principal":"*")"});
+  const Organization open = organization_of({.listener = allow});
+  const Organization closed = organization_of({.listener = deny});
+  const Organization none = organization_of({});
+  const DoorChange office{.kind = iam::PolicyKind::listener, .name = "office"};
+  EXPECT_THAT(changed_cells(open, closed, shipped_catalog(), {}), IsEmpty()) << "no cell passes a listener";
+  EXPECT_THAT(changed_doors(open, closed), ElementsAre(office));
+  EXPECT_THAT(changed_doors(none, closed), ElementsAre(office));
+  EXPECT_THAT(changed_doors(closed, none), ElementsAre(office));
+  EXPECT_THAT(changed_doors(open, open), IsEmpty());
+  EXPECT_THAT(changed_doors(none, organization_of({.session = all_of_bedrock})),
+              ElementsAre(DoorChange{.kind = iam::PolicyKind::session, .name = "narrow"}));
 }
 
 TEST(StatementWords, AreTheSidOrTheNumber) {

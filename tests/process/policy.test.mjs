@@ -316,6 +316,7 @@ describe("diff", () => {
       principal: "arn:aws:iam::111122223333:user/alice",
       action: "bedrock:InvokeModel",
       profile: usProfile,
+      model,
       source: "us-east-1",
       region: "us-west-2",
       decision: "explicit_deny",
@@ -328,6 +329,21 @@ describe("diff", () => {
     const { code, stdout } = await policy("diff", example, narrower);
     assert.equal(code, 1);
     assert.match(stdout, /^- +arn:aws:iam::111122223333:user\/alice +us\.anthropic\.claude-sonnet-4-5\S+ +us-east-1, us-east-2, us-west-2 +us-east-1 +now: explicit deny, scp root, scps\/regions\.json:4 DenyOutsideAllowedRegions$/m);
+  });
+
+  test("tells a grant of models by their bare id", async () => {
+    const wider = await changed("identity/us-sonnet.json", () => '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"bedrock:InvokeModel","Resource":"arn:aws:bedrock:us-east-1::foundation-model/*"}]}');
+    const granted = objects((await policy("diff", example, wider, "--json")).stdout).filter(({ change }) => change === "granted");
+    assert.ok(granted.length > 0);
+    for (const { profile, model: id, source, region } of granted) assert.deepEqual([profile, typeof id, source, region], [null, "string", "us-east-1", "us-east-1"]);
+    assert.match((await policy("diff", example, wider)).stdout, new RegExp(`^\\+ +\\S+user/alice +${granted.find(({ principal }) => principal.endsWith("alice")).model} +us-east-1 +us-east-1 +before: `, "m"));
+  });
+
+  test("says which policies of listeners and sessions change, whose calls it does not judge", async () => {
+    const closed = await changed("listeners/office.json", (text) => text.replaceAll('"Allow"', '"Deny"'));
+    const { code, stdout } = await policy("diff", example, closed);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: 'not judged: the listener policy "office" changes; ask with `policy simulate --listener office`\n' });
+    assert.deepEqual(objects((await policy("diff", example, closed, "--json")).stdout), [{ change: "not_judged", kind: "listener", name: "office" }]);
   });
 
   test("refuses a set with mistakes, naming them", async () => {
