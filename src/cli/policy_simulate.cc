@@ -187,6 +187,7 @@ ordered_json answer_of(const Simulation& simulation, const policy::InferenceCall
       ordered_json level;
       add_by(level, view.outcome, view.by.kind, in_force.level(view.by), in_force.policy(view.by),
              in_force.statement(view.by));
+      level["waived"] = view.waived;
       row["levels"].push_back(std::move(level));
     }
     answer["checks"].push_back(std::move(row));
@@ -215,11 +216,12 @@ void print_levels(const Simulation& simulation, const policy::InferenceCall& cal
   for (const iam::Step& view : levels_of(call, ruling.check, simulation.organization, in_force)) {
     const policy::Policy* by = in_force.policy(view.by);
     const iam::Statement* statement = in_force.statement(view.by);
-    const bool is_decider = view.outcome != iam::Outcome::allowed && view.by.kind == ruling.decision.by.kind &&
-                            view.by.level == ruling.decision.by.level;
+    const bool is_decider = view.outcome != iam::Outcome::allowed && !view.waived &&
+                            view.by.kind == ruling.decision.by.kind && view.by.level == ruling.decision.by.level;
     table.add({is_decider ? "=>" : "", std::string{iam::word(view.by.kind)}, std::string{in_force.level(view.by)},
                view.outcome == iam::Outcome::allowed         ? "allows"
                : view.outcome == iam::Outcome::explicit_deny ? "denies"
+               : view.waived                                 ? "has no allow, and none is needed"
                                                              : "has no allow",
                statement == nullptr || by->is_managed_by_aws() ? "" : policy::statement_words(by, statement),
                statement == nullptr ? "" : place_of(by, statement)});

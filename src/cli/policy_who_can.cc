@@ -125,7 +125,8 @@ void add_policy_who_can(CLI::App& policy, int& exit_code) {
   auto options = std::make_shared<WhoCanOptions>();
   CLI::App* command = policy.add_subcommand("who-can", "Say which principals may run a profile, and where");
   command->footer(
-      "One line for each principal and the source Regions from which it reaches the same destinations.\n\n"
+      "One line for each principal and the source Regions from which it reaches the same destinations. Root users "
+      "are in no set, and left out.\n\n"
       "Example:\n  portolan policy who-can us.anthropic.claude-sonnet-4-5-20250929-v1:0 us-west-2 --policies "
       "examples/policies");
   command->add_option("profile", options->profile, "Inference profile, id or ARN")->required();

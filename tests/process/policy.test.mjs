@@ -156,6 +156,17 @@ describe("simulate", () => {
     assert.doesNotMatch(stdout, / $/m, "white space at a line's end");
   });
 
+  test("shows that a root user needs no identity policy", async () => {
+    const root = ["--principal", "arn:aws:iam::111122223333:root", "--source", "us-east-1", "--profile", usProfile];
+    const { decision, checks } = await answer(example, ...root);
+    assert.equal(decision, "allowed");
+    for (const { levels } of checks)
+      assert.deepEqual(levels.map(({ kind, decision, waived }) => [kind, decision, waived].join(" ")), [...Array(4).fill("rcp allowed false"), ...Array(4).fill("scp allowed false"), "identity implicit_deny true"]);
+    const { stdout } = await simulate(example, ...root);
+    assert.match(stdout, /^ +identity +has no allow, and none is needed$/m);
+    assert.doesNotMatch(stdout, /=>/, "no level denied");
+  });
+
   test("says what is wrong with the question", async () => {
     const refused = async (...words) => {
       const { code, stdout, stderr } = await simulate(example, ...words);
