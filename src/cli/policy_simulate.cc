@@ -317,7 +317,9 @@ void add_policy_simulate(CLI::App& policy, int& exit_code) {
       "  portolan policy simulate … --add scp:root=new.json        (what if it were attached)\n"
       "  portolan policy simulate … --remove scps/regions.json     (what if it were not)\n"
       "  portolan policy simulate --requests - <requests.jsonl     (any action, resource and policies)\n\n"
-      "Exit code 0: allowed. 1: denied.");
+      "Exit code 0: allowed. 1: denied. 2: the question cannot be read. With --requests 0: every line was "
+      "answered, "
+      "also with a denial. 2: a line was not understood; its answer says why.");
   command->add_option("--policies", options->directory, "Directory of the set")->capture_default_str();
   command->add_option("-c,--config", options->configuration_file, "Configuration whose own profiles are known too");
   command->add_option("--principal", options->principal, "ARN, or the name of a user or role of the set");
