@@ -44,7 +44,7 @@ bool is_id_character(char c) {
 
 /// The piece of a file's name that is the id of a policy: "p-" and letters and digits.
 std::string policy_id_in(std::string_view file) {
-  const std::size_t begin = file.find("p-");
+  const std::size_t begin = file.rfind("p-");  // ids hold no hyphen: scp-targets-p-abcd1234.json
   if (begin == std::string_view::npos) return {};
   std::size_t end = begin + 2;
   while (end < file.size() && is_id_character(file[end])) ++end;

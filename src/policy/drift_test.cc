@@ -128,6 +128,16 @@ TEST(Drift, AsksForRcpsOnlyWhereTheExportHasSome) {
               ElementsAre("only_in_set rcp account 111122223333 RCPFullAWSAccess"));
 }
 
+TEST(ReadExport, FindsThePolicyBehindWhateverAFileIsCalled) {
+  Files files = healthy_export();
+  for (const std::string id : {"p-FullAWSAccess", "p-abcd1234"}) {
+    auto targets = files.extract("targets-" + id + ".json");
+    targets.key() = "scp-targets-" + id + ".json";
+    files.insert(std::move(targets));
+  }
+  EXPECT_THAT(findings_of(in_force_here, files), IsEmpty());
+}
+
 TEST(ReadExport, SaysWhichFileIsNotWhatItShouldBe) {
   const auto failure = [](const Files& files) {
     const auto read = read_export(files);
