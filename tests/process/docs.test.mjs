@@ -33,6 +33,13 @@ test("docs/operate/errors.md lists every error with its statuses and types", asy
   );
 });
 
+test("docs/operate/policy_evaluation.md lists every condition key that a call has", async () => {
+  const [, listed] = (await read("src/policy/cross_region.cc")).match(/supplied_keys\(\) \{([^]*?)return keys;/);
+  const [, section] = (await read("docs/operate/policy_evaluation.md")).match(/## What is in the request\n([^]*?)\n\n[^|]/);
+  const keys = all(section, /^\| (`.*?) \|/gm).flatMap(([cell]) => all(cell, /`([^`]+)`/g).flat());
+  assert.deepEqual(keys.map((key) => key.toLowerCase().replace("/key", "/")).toSorted(), all(listed, /"([^"]+)"/g).flat().toSorted());
+});
+
 test("every test that SECURITY.md points to is there", async () => {
   const page = await read("SECURITY.md");
   const sources = (await readdir(path.join(repository, "src"), { recursive: true })).filter((name) => name.endsWith("_test.cc"));
