@@ -84,7 +84,7 @@ bool is_of_same_grant(const IntendedCall& a, const IntendedCall& b) {
 Severity severity_for(const LintSubject& subject, const IntendedCall& call) {
   if (!call.is_named) return Severity::warning;
   if (call.is_exact && is_asked_for_by_name(call)) return Severity::error;
-  const bool some_left = std::ranges::any_of(subject.calls(), [&](const IntendedCall& other) {
+  const bool some_left = std::ranges::any_of(subject.calls_of(*call.principal), [&](const IntendedCall& other) {
     return is_of_same_grant(call, other) && other.profile == call.profile && other.model == call.model &&
            other.judgement.is_allowed();
   });
@@ -94,7 +94,7 @@ Severity severity_for(const LintSubject& subject, const IntendedCall& call) {
 /// Whether a grant of any profile, in the words of an ARN, lets no call through.
 bool is_useless_wildcard(const LintSubject& subject, const IntendedCall& call) {
   return !call.is_named && bedrock_arn(call.granted).has_value() &&
-         std::ranges::none_of(subject.calls(), [&](const IntendedCall& other) {
+         std::ranges::none_of(subject.calls_of(*call.principal), [&](const IntendedCall& other) {
            return is_of_same_grant(call, other) && other.judgement.is_allowed();
          });
 }
@@ -132,8 +132,8 @@ const domain::Model* model_for_profiles_only(const domain::Catalog& catalog, std
 }
 
 bool may_use_profile_of(const LintSubject& subject, const Principal& principal, const domain::Model& model) {
-  return std::ranges::any_of(subject.calls(), [&](const IntendedCall& call) {
-    return call.principal == &principal && call.profile != nullptr && (call.model == &model || !call.is_named);
+  return std::ranges::any_of(subject.calls_of(principal), [&](const IntendedCall& call) {
+    return call.profile != nullptr && (call.model == &model || !call.is_named);
   });
 }
 

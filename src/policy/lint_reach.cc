@@ -148,11 +148,12 @@ void look_for_unpinned_models(const LintSubject& subject, LintReport& report) {
 void look_for_global_beside_geographic(const LintSubject& subject, LintReport& report) {
   for (const IntendedCall& global : subject.calls()) {
     if (!global.is_named || global.profile == nullptr || global.profile->kind != ProfileKind::global) continue;
-    const auto geographic = std::ranges::find_if(subject.calls(), [&](const IntendedCall& other) {
+    const std::span<const IntendedCall> others = subject.calls_of(*global.principal);
+    const auto geographic = std::ranges::find_if(others, [&](const IntendedCall& other) {
       return other.is_named && other.profile != nullptr && other.profile->kind == ProfileKind::geographic &&
-             other.principal == global.principal && other.model == global.model;
+             other.model == global.model;
     });
-    if (geographic == subject.calls().end()) continue;
+    if (geographic == others.end()) continue;
     report.add(global.grant, global.granted,
                fmt::format("{} keeps the model in a geography, and {} lets the same principal use it anywhere",
                            geographic->profile->id, global.profile->id),

@@ -151,6 +151,16 @@ LintSubject::LintSubject(const Organization& organization, const domain::Catalog
     : organization_(organization), catalog_(catalog), usual_(usual_case(organization)) {
   collect_statements();
   collect_intended_calls(usual_, catalog_, calls_, lonely_pins_);
+  for (std::size_t begin = 0, end = 0; begin < calls_.size(); begin = end) {
+    const Principal* principal = calls_[begin].principal;
+    while (end < calls_.size() && calls_[end].principal == principal) ++end;
+    calls_by_principal_.emplace(principal, std::span{calls_}.subspan(begin, end - begin));
+  }
+}
+
+std::span<const IntendedCall> LintSubject::calls_of(const Principal& principal) const {
+  const auto found = calls_by_principal_.find(&principal);
+  return found == calls_by_principal_.end() ? std::span<const IntendedCall>{} : found->second;
 }
 
 void LintSubject::collect_statements() {

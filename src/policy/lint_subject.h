@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,7 +80,8 @@ struct LonelyPin {
   std::string pinned;  // as written
 };
 
-/// Judges what every principal of `usual` means to be allowed (lint_calls.cc). Calls point into `usual`.
+/// Judges what every principal of `usual` means to be allowed (lint_calls.cc), one principal after the other. Calls
+/// point into `usual`.
 void collect_intended_calls(const Organization& usual, const domain::Catalog& catalog,
                             std::vector<IntendedCall>& calls, std::vector<LonelyPin>& pins);
 /// The call again, to be judged otherwise.
@@ -97,6 +99,9 @@ class LintSubject {
   /// Every statement of every document in a file, each once.
   const std::vector<StatementInSet>& statements() const { return statements_; }
   const std::vector<IntendedCall>& calls() const { return calls_; }
+  /// Those of one principal of usual(). Rules that hold a call against others of its principal look here, or their
+  /// work would grow with the square of the number of principals.
+  std::span<const IntendedCall> calls_of(const Principal& principal) const;
   const std::vector<LonelyPin>& lonely_pins() const { return lonely_pins_; }
   /// Accounts of the principals that a document is attached to; empty when that is not known.
   const std::set<std::string, std::less<>>& accounts_of(const Policy& policy) const;
@@ -113,7 +118,8 @@ class LintSubject {
   const domain::Catalog& catalog_;
   Organization usual_;
   std::vector<StatementInSet> statements_;
-  std::vector<IntendedCall> calls_;
+  std::vector<IntendedCall> calls_;  // principal by principal
+  std::map<const Principal*, std::span<const IntendedCall>> calls_by_principal_;
   std::vector<LonelyPin> lonely_pins_;
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> accounts_;  // by name of the document
 };
