@@ -19,7 +19,9 @@ domain::PolicyBundle bundle(std::uint32_t number, const std::string& denied_regi
        "version: 1\naccounts:\n  - {id: \"222233334444\", name: open, scps: [FullAWSAccess, scp.json]}\n"
        "principals:\n  - {arn: \"arn:aws:iam::222233334444:user/alice\", policies: [all.json]}\n"},
       {"scp.json",
-       R"({"Version":"2012-10-17","Statement":[{"Sid":"Outside","Effect":"Deny","Action":"*","Resource":"*",)"
+       // Models alone: a Deny of the profile in its source Region would deny the whole call.
+       R"({"Version":"2012-10-17","Statement":[{"Sid":"Outside","Effect":"Deny","Action":"*",)"
+       R"("Resource":"arn:aws:bedrock:*::foundation-model/*",)"
        R"("Condition":{"StringEquals":{"aws:RequestedRegion":)" +
            denied_regions + "}}}]}"},
       {"all.json", R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})"}};
