@@ -98,7 +98,7 @@ bool is_all_stars(std::string_view pattern) {
 }
 
 /// The six parts of an ARN; in a pattern an escaped colon is no boundary. False with fewer.
-bool split_arn(std::string_view arn, bool is_pattern, std::array<std::string_view, arn_parts>& parts) {
+bool split_for_like(std::string_view arn, bool is_pattern, std::array<std::string_view, arn_parts>& parts) {
   std::size_t begin = 0;
   std::size_t part = 0;
   for (std::size_t at = 0; at < arn.size() && part < arn_parts - 1; ++at) {
@@ -151,7 +151,7 @@ bool like_ignoring_case(std::string_view pattern, std::string_view text) {
 bool arn_like(std::string_view pattern, std::string_view arn) {
   std::array<std::string_view, arn_parts> pattern_parts;
   std::array<std::string_view, arn_parts> parts;
-  if (!split_arn(pattern, true, pattern_parts) || !split_arn(arn, false, parts)) return false;
+  if (!split_for_like(pattern, true, pattern_parts) || !split_for_like(arn, false, parts)) return false;
   for (std::size_t i = 0; i < arn_parts; ++i)
     if (!like(pattern_parts[i], parts[i])) return false;
   return true;
