@@ -250,7 +250,8 @@ TEST(Load, SaysWhichTypeAndBoundsAreAllowed) {
       mistakes(with("tenants:", "tenants: 5\nx:")),
       ElementsAre("p.yaml:6:10 tenants: must be a list (the value is not shown)",
                   "p.yaml:7:1: unknown key \"x\"; allowed here: version, dev, data_dir, source_region, listen, "
-                  "admin, reactors, limits, deadlines, retry, account, regions, keys, profiles, tenants"));
+                  "admin, reactors, limits, deadlines, retry, account, regions, keys, policies, "
+                  "application_profile_arn, profiles, tenants"));
 }
 
 TEST(Load, NamesTheRegionOrModelOrProfileThatWasMeant) {

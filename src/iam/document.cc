@@ -268,8 +268,9 @@ class DocumentReader {
     TRY(const auto items, list_of(member.value, member.name));
     for (const JsonValue* item : items) {
       TRY_VOID(check_resource(*item, Text::compile(item->text, has_variables_).has_variables()));
-      TRY(const std::string whole, completed(*item));
-      statement.resources.push_back({Text::compile(whole, has_variables_)});
+      TRY(const std::vector<std::string> readings, completed(*item));
+      for (const std::string& reading : readings)
+        statement.resources.push_back({Text::compile(reading, has_variables_)});
     }
     return {};
   }
@@ -305,19 +306,21 @@ class DocumentReader {
 
   /// With wildcards for the parts that it leaves out: "arn:aws:bedrock" is arn:aws:bedrock:*:*:* (IAM User Guide,
   /// "Identify AWS resources with Amazon Resource Names (ARNs)", which also says that session policies may not).
-  Read<std::string> completed(const JsonValue& item) const {
+  /// A star that ends a part may stand for the lacking ones as well, so such an ARN is taken in both readings.
+  Read<std::vector<std::string>> completed(const JsonValue& item) const {
     constexpr std::ptrdiff_t colons_of_arn = 5;
-    std::string whole = item.text;
-    if (is_everything(whole)) return whole;
-    const std::ptrdiff_t lacking = colons_of_arn - std::ranges::count(whole, ':');
-    if (lacking <= 0 || whole.ends_with('*')) return whole;  // a star at the end takes the rest anyway
-    if (kind_ == PolicyKind::session)
+    const std::string& written = item.text;
+    const std::ptrdiff_t lacking = colons_of_arn - std::ranges::count(written, ':');
+    if (is_everything(written) || lacking <= 0 || written.ends_with('*')) return std::vector{written};
+    const bool has_wide_star = written.contains("*:");
+    if (kind_ == PolicyKind::session && !has_wide_star)
       return refuse(item.place,
                     fmt::format(R"("{}" leaves parts of the ARN out, which a session policy may not; write a )"
                                 R"("*" for each)",
-                                whole));
+                                written));
+    std::string whole = written;
     for (std::ptrdiff_t part = 0; part < lacking; ++part) whole += ":*";
-    return whole;
+    return has_wide_star ? std::vector{written, whole} : std::vector{whole};
   }
 
   Read<void> read_principals(const JsonMember& member, Statement& statement) {

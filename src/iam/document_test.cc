@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "iam/context.h"
+
 namespace portolan::iam {
 namespace {
 
@@ -410,6 +412,18 @@ TEST(PolicyDocument, CompletesArnsThatLeavePartsOut) {
     const bool is_refused = written.starts_with("arn:aws:bedrock") && whole != written;
     EXPECT_EQ(parse_document(text, PolicyKind::session, notices).has_value(), !is_refused) << written;
   }
+}
+
+TEST(PolicyDocument, TakesAStarForLackingPartsToo) {
+  std::vector<Notice> notices;
+  const auto document =
+      parse_document(R"({"Statement":{"Effect":"Deny","Action":"*","Resource":"arn:aws:bedrock:*:guardrail/g"}})",
+                     PolicyKind::session, notices);
+  ASSERT_TRUE(document.has_value()) << document.error().message;
+  const auto& resources = document->statements[0].resources;
+  ASSERT_EQ(resources.size(), 2u);
+  EXPECT_TRUE(resources[0].matches("arn:aws:bedrock:us-east-1:111122223333:guardrail/g", {}));
+  EXPECT_TRUE(resources[1].matches("arn:aws:bedrock:us-east-1:guardrail/g:x", {}));
 }
 
 TEST(PolicyDocument, CountsWhiteSpaceInStringsForOrganizationsOnly) {
