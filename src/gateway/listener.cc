@@ -108,8 +108,10 @@ Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
       co_await make_room(*acceptor);
       continue;
     }
-    port_.counters.connections.fetch_add(1, std::memory_order_relaxed);
     const bool full = is_full(socket);
+    // Open before it is counted: whoever sees the count sees that it is open, until it is not any more.
+    if (!full) port_.counters.connections_open.fetch_add(1, std::memory_order_relaxed);
+    port_.counters.connections.fetch_add(1, std::memory_order_relaxed);
     auto conduit = std::make_shared<world::Conduit>(port_.reactor, std::move(socket));
     conduit->prepare();
     // A connection keeps the certificates that it began with, whatever is reloaded meanwhile.
@@ -122,7 +124,6 @@ Task<void> Listener::accept(std::shared_ptr<Acceptor> acceptor, Speaks speaks) {
       asio::co_spawn(port_.reactor.io, turn_away(conduit, tls), asio::detached);
       continue;
     }
-    port_.counters.connections_open.fetch_add(1, std::memory_order_relaxed);
     port_.occupancy.connections.fetch_add(1, std::memory_order_relaxed);
     silent_.insert(conduit.get());  // at once, so that a drain finds it
     asio::co_spawn(port_.reactor.io, serve(conduit, tls), asio::detached);
