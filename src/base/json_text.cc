@@ -79,6 +79,25 @@ void append_escape(std::string& out, char c) {
 
 }  // namespace
 
+void append_utf8(std::string& out, char32_t point) {
+  const auto tail = [&](unsigned shift) { out.push_back(static_cast<char>(0x80 | (point >> shift & 0x3f))); };
+  if (point < 0x80) {
+    out.push_back(static_cast<char>(point));
+  } else if (point < 0x800) {
+    out.push_back(static_cast<char>(0xc0 | point >> 6));
+    tail(0);
+  } else if (point < 0x10000) {
+    out.push_back(static_cast<char>(0xe0 | point >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    out.push_back(static_cast<char>(0xf0 | point >> 18));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 void append_json_escaped(std::string& out, std::string_view text) {
   std::size_t at = 0;
   while (true) {

@@ -17,6 +17,9 @@ void append_json_string(std::string& out, std::string_view text);
 /// The same without the quotes around it.
 void append_json_escaped(std::string& out, std::string_view text);
 
+/// Appends the character in UTF-8. `point` is a code point, and no surrogate.
+void append_utf8(std::string& out, char32_t point);
+
 /// The first `bytes_max` bytes of `text`, or up to three fewer so that no well-formed character is cut in two.
 std::string_view cut_text(std::string_view text, std::size_t bytes_max);
 

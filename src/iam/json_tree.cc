@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 
 namespace portolan::iam {
 namespace {
@@ -32,25 +33,6 @@ std::size_t read_utf8(std::string_view text, char32_t& point) {
   const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
   const bool surrogate = point >= 0xd800 && point <= 0xdfff;
   return overlong || surrogate || point > 0x10ffff ? 0 : size;
-}
-
-void append_utf8_character(std::string& out, char32_t point) {
-  const auto tail = [&](unsigned shift) { out.push_back(static_cast<char>(0x80 | (point >> shift & 0x3f))); };
-  if (point < 0x80) {
-    out.push_back(static_cast<char>(point));
-  } else if (point < 0x800) {
-    out.push_back(static_cast<char>(0xc0 | point >> 6));
-    tail(0);
-  } else if (point < 0x10000) {
-    out.push_back(static_cast<char>(0xe0 | point >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out.push_back(static_cast<char>(0xf0 | point >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 class JsonReader {
@@ -299,7 +281,7 @@ class JsonReader {
     if (point < 0x20 && point != '\t' && point != '\n' && point != '\r')
       return set_fault_at(begin, fmt::format("an escape for control character U+{:04X}; leave it out",
                                              static_cast<unsigned>(point)));
-    append_utf8_character(out, point);
+    base::append_utf8(out, point);
     return true;
   }
 

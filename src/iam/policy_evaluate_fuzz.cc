@@ -134,33 +134,6 @@ constexpr std::array<std::string_view, 7> principal_elements = {
     R"({"AWS":"arn:aws:sts::111122223333:assumed-role/r/s"})",
     R"({"AWS":["arn:aws:iam::111122223333:user/a","arn:aws:iam::111122223333:root"]})",
     R"({"Service":"lambda.amazonaws.com","AWS":"444455556666"})"};
-constexpr std::array<std::string_view, 27> operators = {"StringEquals",
-                                                        "StringNotEquals",
-                                                        "StringEqualsIgnoreCase",
-                                                        "StringNotEqualsIgnoreCase",
-                                                        "StringLike",
-                                                        "StringNotLike",
-                                                        "NumericEquals",
-                                                        "NumericNotEquals",
-                                                        "NumericLessThan",
-                                                        "NumericLessThanEquals",
-                                                        "NumericGreaterThan",
-                                                        "NumericGreaterThanEquals",
-                                                        "DateEquals",
-                                                        "DateNotEquals",
-                                                        "DateLessThan",
-                                                        "DateLessThanEquals",
-                                                        "DateGreaterThan",
-                                                        "DateGreaterThanEquals",
-                                                        "Bool",
-                                                        "BinaryEquals",
-                                                        "IpAddress",
-                                                        "NotIpAddress",
-                                                        "ArnEquals",
-                                                        "ArnLike",
-                                                        "ArnNotEquals",
-                                                        "ArnNotLike",
-                                                        "Null"};
 constexpr std::array<std::string_view, 3> sets = {"", "ForAllValues:", "ForAnyValue:"};
 constexpr std::array<std::string_view, 9> values = {
     "a",     "7",          "2026-01-01T00:00:00Z", "true", "YQ==", "192.0.2.7", "arn:aws:iam::111122223333:user/a",
@@ -177,7 +150,7 @@ std::string_view value_for(std::string_view op, Draw& draw) {
 }
 
 std::string draw_condition(Draw& draw) {
-  const std::string_view op = draw.one_of(operators);
+  const std::string_view op = iam::name(static_cast<iam::Operator>(draw.below(iam::operator_count)));
   std::string out = "{\"";
   out.append(draw.one_of(sets)).append(op);
   if (op != "Null" && draw.below(3) == 0) out += "IfExists";

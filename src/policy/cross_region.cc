@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "policy/sentence.h"
+
 namespace portolan::policy {
 namespace {
 
@@ -304,10 +306,9 @@ std::string denial_text(const InferenceCall& call, const Judgement& judgement, c
   if (judgement.denied_by < 0) {
     const bool known_source = call.target.source < catalog.regions().size();
     return fmt::format(
-        "User: {} is not authorized to perform: {} on resource: {} because it cannot be called from {}, "
-        "only from {}",
-        call.principal, call.action,
-        call.target.profile != nullptr ? call.target.profile->id : model_of(call.target).id,
+        "{} because it cannot be called from {}, only from {}",
+        not_authorized(call.principal, call.action,
+                       call.target.profile != nullptr ? call.target.profile->id : model_of(call.target).id),
         known_source ? catalog.region(call.target.source).name : "an unknown Region",
         callable_from(call.target, catalog));
   }
@@ -317,8 +318,8 @@ std::string denial_text(const InferenceCall& call, const Judgement& judgement, c
   const std::string why = ruling.decision.outcome == iam::Outcome::explicit_deny
                               ? fmt::format("with an explicit deny in {} {}", takes_an ? "an" : "a", kind)
                               : fmt::format("because no {} allows the {} action", kind, call.action);
-  return fmt::format("User: {} is not authorized to perform: {} on resource: {} {} (Region {})", call.principal,
-                     call.action, ruling.check.resource, why, ruling.check.requested_region);
+  return fmt::format("{} {} (Region {})", not_authorized(call.principal, call.action, ruling.check.resource), why,
+                     ruling.check.requested_region);
 }
 
 }  // namespace portolan::policy

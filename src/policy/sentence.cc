@@ -11,6 +11,10 @@ std::string_view action(const domain::Inference& inference) {
   return stream ? "bedrock:InvokeModelWithResponseStream" : "bedrock:InvokeModel";
 }
 
+std::string not_authorized(std::string_view principal, std::string_view action, std::string_view resource) {
+  return fmt::format("User: {} is not authorized to perform: {} on resource: {}", principal, action, resource);
+}
+
 std::string not_authorized(const domain::Principal& principal, const domain::Inference& inference,
                            const domain::Catalog& catalog) {
   const domain::Region* source =
@@ -26,8 +30,7 @@ std::string not_authorized(const domain::Principal& principal, const domain::Inf
     resource += fmt::format(":foundation-model/{}",
                             inference.model != nullptr ? inference.model->id : std::string{inference.requested});
   }
-  return fmt::format("User: {} is not authorized to perform: {} on resource: {}", principal.arn, action(inference),
-                     resource);
+  return not_authorized(principal.arn, action(inference), resource);
 }
 
 }  // namespace portolan::policy

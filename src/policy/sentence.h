@@ -16,6 +16,7 @@ std::string_view action(const domain::Inference& inference);
 
 /// "User: … is not authorized to perform: … on resource: …", without the reason. The resource is the profile in the
 /// source Region, or the model when it was called by its bare id.
+std::string not_authorized(std::string_view principal, std::string_view action, std::string_view resource);
 std::string not_authorized(const domain::Principal& principal, const domain::Inference& inference,
                            const domain::Catalog& catalog);
 

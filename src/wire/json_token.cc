@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 
 namespace portolan::wire {
 namespace {
@@ -53,25 +54,6 @@ bool is_high_surrogate(char32_t unit) {
 }
 bool is_low_surrogate(char32_t unit) {
   return unit >= 0xdc00 && unit <= 0xdfff;
-}
-
-void append_utf8(std::string& out, char32_t point) {
-  const auto tail = [&](unsigned shift) { out.push_back(static_cast<char>(0x80 | (point >> shift & 0x3f))); };
-  if (point < 0x80) {
-    out.push_back(static_cast<char>(point));
-  } else if (point < 0x800) {
-    out.push_back(static_cast<char>(0xc0 | point >> 6));
-    tail(0);
-  } else if (point < 0x10000) {
-    out.push_back(static_cast<char>(0xe0 | point >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out.push_back(static_cast<char>(0xf0 | point >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
 }
 
 const char* skip_digits(const char* at, const char* end) {
@@ -140,7 +122,7 @@ std::string decode(std::string_view token) {
         at += 6;
       }
     }
-    append_utf8(out, is_high_surrogate(point) || is_low_surrogate(point) ? 0xfffd : point);
+    base::append_utf8(out, is_high_surrogate(point) || is_low_surrogate(point) ? 0xfffd : point);
   }
   return out;
 }
