@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "trail/group_pace.h"
 #include "trail/segment.h"
 
 namespace portolan::trail {
@@ -13,7 +14,6 @@ namespace {
 constexpr std::uint64_t segment_bytes_max = 1ull << 30;
 // A group beyond this is cut in two, so that the writer's buffer stays small. Group starts stay far inside 32 bits.
 constexpr std::size_t group_bytes_max = 4 << 20;
-constexpr std::size_t gathers_from = 8;
 
 }  // namespace
 
@@ -107,14 +107,14 @@ void Trail::flush() {
 // ---- the writer
 
 void Trail::run() {
+  const world::RealClock clock;
+  GroupPace pace;
   for (;;) {
     if (!write_waiting()) {
       if (!sleep()) return;
       continue;
     }
-    // A sync costs the same for one record as for a hundred, and more processor time than all else that is done for
-    // a record. When many came together, more will: they are let gather rather than synced in dribs.
-    if (batch_.size() >= gathers_from) std::this_thread::sleep_for(options_.gather);
+    if (pace.note(batch_.size(), clock.now())) std::this_thread::sleep_for(options_.gather);
   }
 }
 

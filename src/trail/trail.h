@@ -68,8 +68,8 @@ struct TrailOptions {
   std::string directory;                        // DATA_DIR/trail
   std::uint64_t segment_bytes = 64ull << 20;    // a new segment begins beyond this; at most 1 GiB
   std::uint32_t records_waiting_max = 100'000;  // append() refuses beyond this
-  /// Under load (a group of eight or more) the writer lets records gather this long before the next group. Real
-  /// time; it is what a call may wait longer for its last byte.
+  /// Under load (group_pace.h) the writer lets records gather this long before the next group. Real time; it is
+  /// what a call may wait longer for its last byte.
   std::chrono::microseconds gather{2000};
   /// A broken trail is tried again after this. Real time.
   std::chrono::milliseconds mend_pause{1000};
