@@ -90,15 +90,6 @@ struct Grant {
   std::string_view policy_version;  // of the snapshot that decided
 };
 
-/// What is held for the call (stop 5). Settled exactly once.
-struct Reservation {
-  std::uint16_t tenant_index = 0;
-  std::uint64_t tokens_reserved = 0;
-  base::Instant reserved_at{};
-  base::Duration refill{};  // how long what the tokens meter holds takes to refill; zero when that limit is off
-  bool held = false;
-};
-
 /// One destination with the reason for its place (stop 6).
 struct Candidate {
   RegionIndex region = region_none;

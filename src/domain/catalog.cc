@@ -138,6 +138,14 @@ std::string Catalog::names(RegionMask mask) const {
   return list;
 }
 
+const TokenRule& Model::token_rule(base::WallTime at) const {
+  static const TokenRule plain{};
+  const TokenRule* found = token_rules.empty() ? &plain : &token_rules.front();
+  for (const TokenRule& rule : token_rules)
+    if (rule.from <= at) found = &rule;
+  return *found;
+}
+
 const Model* Catalog::find_model(std::string_view id) const {
   return find_by_id(models_, id);
 }

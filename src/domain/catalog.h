@@ -15,9 +15,21 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "domain/region.h"
 
 namespace portolan::domain {
+
+/// How a model's tokens count against a quota, from a date on (Bedrock User Guide, quotas-token-burndown.html). An
+/// input token counts once; billing is 1:1 whatever these say.
+struct TokenRule {
+  base::WallTime from{};          // in force from then on, until the next rule's
+  unsigned output = 1;            // the burndown: what an output token costs when the call is over
+  unsigned cache_write = 1;       // what a token written to the cache costs
+  unsigned cache_read = 0;        // what a token read from the cache costs
+  unsigned held_output = 1;       // what a token of the output limit holds when the call starts
+  bool holds_cache_reads = true;  // tokens that the cache may serve are held all the same
+};
 
 /// A foundation model as a provider offers it.
 struct Model {
@@ -26,9 +38,7 @@ struct Model {
   std::string provider;  // "Anthropic"
   /// The wire format of an InvokeModel body: "anthropic", "nova", "llama" …
   std::string body_dialect;
-  /// How many tokens of quota an output token costs (Bedrock User Guide, quotas-token-burndown.html). Billing is
-  /// 1:1.
-  unsigned output_burndown = 1;
+  std::vector<TokenRule> token_rules;  // by date, the oldest first; empty: every token counts once
   /// What is reserved when the caller names no limit, and the most a caller may ask.
   unsigned output_tokens_default = 4096;
   unsigned output_tokens_max = 65536;
@@ -36,6 +46,9 @@ struct Model {
   bool profile_only = true;
   /// Where it may be called by its bare id (In-Region). Empty when profile_only.
   RegionMask in_region;
+
+  /// The newest rule in force; before the first, that one.
+  const TokenRule& token_rule(base::WallTime at) const;
 };
 
 enum class ProfileKind : std::uint8_t { geographic, global, application };

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -98,6 +99,32 @@ RoundTrip estimated(const Catalog& catalog, const std::vector<std::vector<RoundT
   return result;
 }
 
+/// One of `token_rules`: rules by date, the oldest first.
+Result<std::vector<TokenRule>> read_token_rules(const std::string& name, const json& entries) {
+  constexpr unsigned multiplier_max = 1000;
+  std::vector<TokenRule> rules;
+  for (const json& entry : entries) {
+    TokenRule rule{.output = entry.at("output"),
+                   .cache_write = entry.at("cache_write"),
+                   .cache_read = entry.at("cache_read"),
+                   .held_output = entry.at("held_output"),
+                   .holds_cache_reads = entry.at("holds_cache_reads")};
+    if (!base::parse_time(entry.at("from").get<std::string>(), rule.from))
+      return fail(Code::config_invalid, fmt::format("models.json: token rules {}: \"from\" is no time", name));
+    if (!rules.empty() && rule.from <= rules.back().from)
+      return fail(Code::config_invalid,
+                  fmt::format("models.json: token rules {}: a rule must begin after the one before it", name));
+    if (rule.output == 0 ||
+        std::max({rule.output, rule.cache_write, rule.cache_read, rule.held_output}) > multiplier_max)
+      return fail(Code::config_invalid, fmt::format("models.json: token rules {}: output is 1 to {}, the others at "
+                                                    "most {}",
+                                                    name, multiplier_max, multiplier_max));
+    rules.push_back(rule);
+  }
+  if (rules.empty()) return fail(Code::config_invalid, fmt::format("models.json: token rules {}: none", name));
+  return rules;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Catalog>> parse_catalog(const CatalogData& data) {
@@ -172,20 +199,27 @@ Result<> CatalogBuilder::read_round_trips(std::string_view measured_csv, std::st
 Result<> CatalogBuilder::read_models(std::string_view text) {
   const json file = json::parse(text);
   note_date(file.at("date").get<std::string>());
+  std::map<std::string, std::vector<TokenRule>> rules;
+  for (const auto& [name, entries] : file.at("token_rules").items()) {
+    TRY(rules[name], read_token_rules(name, entries));
+  }
   for (const json& entry : file.at("models")) {
     Model model{.id = entry.at("id"),
                 .name = entry.at("name"),
                 .provider = entry.at("provider"),
                 .body_dialect = entry.at("body_dialect"),
-                .output_burndown = entry.at("output_burndown"),
                 .output_tokens_default = entry.at("output_tokens_default"),
                 .output_tokens_max = entry.at("output_tokens_max")};
+    const auto named = rules.find(entry.at("token_rules").get<std::string>());
+    if (named == rules.end())
+      return fail(Code::config_invalid, fmt::format("models.json: {}: no such token_rules", model.id));
+    model.token_rules = named->second;
     for (const json& name : entry.value("in_region", json::array())) {
       TRY(const RegionIndex index, region(name.get<std::string>(), model.id));
       model.in_region.add(index);
     }
     model.profile_only = model.in_region.empty();
-    if (model.output_burndown == 0 || model.output_tokens_default > model.output_tokens_max)
+    if (model.output_tokens_default > model.output_tokens_max)
       return fail(Code::config_invalid, fmt::format("models.json: {}: output numbers contradict", model.id));
     catalog->models_.push_back(std::make_unique<const Model>(std::move(model)));
   }

@@ -132,11 +132,11 @@ TEST(Catalog, AProfileIsNamedAsAwsNamesIt) {
 }
 
 TEST(Catalog, OutputBurnsDownAsTheQuotaPagesSay) {
-  EXPECT_EQ(shipped().find_model("anthropic.claude-opus-4-8")->output_burndown, 15u);
-  EXPECT_EQ(shipped().find_model("anthropic.claude-sonnet-5")->output_burndown, 10u);
-  EXPECT_EQ(shipped().find_model("anthropic.claude-sonnet-4-5-20250929-v1:0")->output_burndown, 5u);
-  EXPECT_EQ(shipped().find_model("openai.gpt-5.6-terra")->output_burndown, 10u);
-  EXPECT_EQ(shipped().find_model("amazon.nova-pro-v1:0")->output_burndown, 1u);
+  EXPECT_EQ(shipped().find_model("anthropic.claude-opus-4-8")->token_rules.back().output, 15u);
+  EXPECT_EQ(shipped().find_model("anthropic.claude-sonnet-5")->token_rules.back().output, 10u);
+  EXPECT_EQ(shipped().find_model("anthropic.claude-sonnet-4-5-20250929-v1:0")->token_rules.back().output, 5u);
+  EXPECT_EQ(shipped().find_model("openai.gpt-5.6-terra")->token_rules.back().output, 10u);
+  EXPECT_EQ(shipped().find_model("amazon.nova-pro-v1:0")->token_rules.back().output, 1u);
 }
 
 TEST(Catalog, NewModelsCanBeCalledThroughAProfileOnly) {
@@ -324,8 +324,11 @@ struct SmallData {
   std::string neighbours =
       "# date: 2026-01-01\nregion,neighbour,distance_km,extra_ms\nb-1,a-1,100,2\ng-1,a-1,100,3\n";
   std::string models =
-      R"({"date":"2026-01-01","models":[{"id":"p.m","name":"M","provider":"P","body_dialect":"d",
-          "output_burndown":1,"output_tokens_default":1,"output_tokens_max":2}]})";
+      R"({"date":"2026-01-01",
+          "token_rules":{"1x":[{"from":"2023-01-01T00:00:00Z","output":1,"cache_write":1,"cache_read":0,
+                                "held_output":1,"holds_cache_reads":true}]},
+          "models":[{"id":"p.m","name":"M","provider":"P","body_dialect":"d",
+          "token_rules":"1x","output_tokens_default":1,"output_tokens_max":2}]})";
   std::string profiles =
       R"({"date":"2026-01-01","prefixes":{"x":"X"},"groups":{"ALL":"a-1 b-1"},
           "profiles":[{"ids":["x.p.m"],"routes":[{"from":"ALL","to":"ALL"}]}]})";

@@ -22,7 +22,8 @@ constexpr std::size_t hosts_per_network = 250;
 constexpr int certificates_hold_days = 90;
 
 // The models that a Region has to offer: those that some profile may send there, and those it offers by bare id.
-std::vector<OfferedModel> offered_models(const domain::Catalog& catalog, domain::RegionIndex region) {
+std::vector<OfferedModel> offered_models(const domain::Catalog& catalog, domain::RegionIndex region,
+                                         base::WallTime now) {
   std::vector<OfferedModel> offered;
   for (const auto& model : catalog.models()) {
     bool here = model->in_region.contains(region);
@@ -34,7 +35,7 @@ std::vector<OfferedModel> offered_models(const domain::Catalog& catalog, domain:
     }
     if (here)
       offered.push_back({.id = model->id,
-                         .output_burndown = model->output_burndown,
+                         .output_burndown = model->token_rule(now).output,
                          .output_tokens_default = model->output_tokens_default,
                          .output_tokens_max = model->output_tokens_max});
   }
@@ -164,24 +165,25 @@ base::Result<std::unique_ptr<Sandbox>> Sandbox::start(SandboxOptions options) {
     const std::string address = fmt::format("{}.{}.{}", impl.options.address_prefix, index / hosts_per_network,
                                             index % hosts_per_network + 1);
     TRY(auto tls, tls_of(sandbox->authority(), catalog.region(index).name, address, *impl.options.clock));
-    auto server = std::make_unique<RegionServer>(impl.io,
-                                                 RegionServerOptions{
-                                                     .traits = {.region = catalog.region(index).name,
-                                                                .seed = impl.options.seed,
-                                                                .round_trip_p50_ms = round_trip.p50_ms,
-                                                                .round_trip_p90_ms = round_trip.p90_ms,
-                                                                .capacity = impl.options.capacity,
-                                                                .quota = impl.options.quota,
-                                                                .refill_law = impl.options.refill_law,
-                                                                .latency = impl.options.latency,
-                                                                .models = offered_models(catalog, index)},
-                                                     .catalog = impl.options.catalog,
-                                                     .account_id = impl.options.account_id,
-                                                     .access_key_id = impl.options.access_key_id,
-                                                     .secret_access_key = impl.options.secret_access_key,
-                                                     .tls = std::move(tls),
-                                                 },
-                                                 *impl.options.clock);
+    auto server = std::make_unique<RegionServer>(
+        impl.io,
+        RegionServerOptions{
+            .traits = {.region = catalog.region(index).name,
+                       .seed = impl.options.seed,
+                       .round_trip_p50_ms = round_trip.p50_ms,
+                       .round_trip_p90_ms = round_trip.p90_ms,
+                       .capacity = impl.options.capacity,
+                       .quota = impl.options.quota,
+                       .refill_law = impl.options.refill_law,
+                       .latency = impl.options.latency,
+                       .models = offered_models(catalog, index, impl.options.clock->wall())},
+            .catalog = impl.options.catalog,
+            .account_id = impl.options.account_id,
+            .access_key_id = impl.options.access_key_id,
+            .secret_access_key = impl.options.secret_access_key,
+            .tls = std::move(tls),
+        },
+        *impl.options.clock);
     TRY_VOID(server->listen(address, impl.options.port));
     impl.endpoints.push_back({.region = index, .address = address, .port = server->endpoint().port()});
     impl.servers.push_back(std::move(server));
