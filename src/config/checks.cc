@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 #include "config/glob.h"
+#include "config/quota_settings.h"
 #include "domain/nearest.h"
 
 namespace portolan::config {
@@ -261,6 +262,7 @@ void check_agreement(Reader& reader, const Place& root, Draft& draft, Certificat
   check_keys(reader, root, draft);
   add_profiles(reader, root, draft);
   check_tenants(reader, root, draft);
+  check_quotas(reader, root, draft);
 }
 
 }  // namespace portolan::config

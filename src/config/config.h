@@ -19,6 +19,7 @@
 #include "base/secret.h"
 #include "base/time.h"
 #include "domain/catalog.h"
+#include "domain/limits.h"
 
 namespace portolan::config {
 
@@ -83,14 +84,30 @@ struct Retry {
   base::Duration backoff_cap = base::seconds{1};
 };
 
+/// What each key (by user name) whose name matches may use.
+struct KeyQuota : domain::Limits {
+  std::string keys;
+};
+
+/// What a tenant's calls of each profile whose id matches may use.
+struct ProfileQuota : domain::Limits {
+  std::string profiles;
+};
+
+/// What an account may use of each model whose id matches, in one Region: the provider's limit as it is believed.
+struct RegionQuota : domain::Limits {
+  std::string models;
+};
+
 /// A destination and how to reach it.
 struct Endpoint {
   domain::RegionIndex region = domain::region_none;
   std::string host;  // IPv4 or IPv6 literal or name
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca_file;      // under TLS: who may vouch for it; empty: the system's trusted authorities
-  std::string host_header;  // host:port as it is signed
+  std::string ca_file;              // under TLS: who may vouch for it; empty: the system's trusted authorities
+  std::string host_header;          // host:port as it is signed
+  std::vector<RegionQuota> quotas;  // the first that matches a model counts; none: unlimited until it throttles
 };
 
 /// The provider account whose credentials sign upstream calls.
@@ -111,13 +128,14 @@ struct Key {
 
 struct Tenant {
   std::string name;
-  std::string account_id;                 // 12 digits, used in ARNs
-  std::vector<std::string> profiles;      // globs over profile ids ("us.*"); empty: every profile
-  std::vector<std::string> regions;       // empty: every Region; else destinations are narrowed to these
-  std::uint64_t requests_per_minute = 0;  // 0: unlimited
-  std::uint64_t tokens_per_minute = 0;    // 0: unlimited
-  std::string call_class = "standard";    // domain::CallClass
-  std::string policy_mode;                // "strict", "subset"; empty: as the profile is judged by default
+  std::string account_id;             // 12 digits, used in ARNs
+  std::vector<std::string> profiles;  // globs over profile ids ("us.*"); empty: every profile
+  std::vector<std::string> regions;   // empty: every Region; else destinations are narrowed to these
+  domain::Limits quota;
+  std::vector<KeyQuota> key_quotas;          // the first that matches counts
+  std::vector<ProfileQuota> profile_quotas;  // the first that matches counts
+  std::string call_class = "standard";       // domain::CallClass
+  std::string policy_mode;                   // "strict", "subset"; empty: as the profile is judged by default
   std::vector<Key> keys;
 };
 

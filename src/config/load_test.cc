@@ -86,7 +86,7 @@ TEST(Load, TakesTheDefaultsForWhatIsNotSaid) {
   EXPECT_EQ(config.retry.attempts_max, 8u);
   EXPECT_EQ(config.catalog->region(config.source_region).name, "us-east-1");
   EXPECT_THAT(config.tenants[0].profiles, IsEmpty());
-  EXPECT_EQ(config.tenants[0].tokens_per_minute, 0u);
+  EXPECT_TRUE(config.tenants[0].quota.unlimited());
 }
 
 TEST(Load, ResolvesSecretsAndTrimsTheEndOfAFile) {
@@ -169,8 +169,8 @@ tenants:
   const Tenant& tenant = config.tenants[0];
   EXPECT_THAT(tenant.profiles, ElementsAre("eu.*", "team.eu"));
   EXPECT_THAT(tenant.regions, ElementsAre("eu-west-1", "eu-west-3"));
-  EXPECT_EQ(tenant.requests_per_minute, 600u);
-  EXPECT_EQ(tenant.tokens_per_minute, 2'000'000u);
+  EXPECT_EQ(tenant.quota.requests_per_minute, 600u);
+  EXPECT_EQ(tenant.quota.tokens_per_minute, 2'000'000u);
   EXPECT_EQ(tenant.keys[0].api_key_sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(tenant.keys[1].certificate_name, "uri:spiffe://acme/mesh");
 }

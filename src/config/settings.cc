@@ -3,8 +3,8 @@
 // error texts, JSON Schema and reference page follow.
 #include "config/settings.h"
 
-#include <limits>
 
+#include "config/quota_settings.h"
 #include "domain/call.h"
 
 namespace portolan::config {
@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Bounds port_or_any{0, 65535};
-constexpr Bounds any_rate{0, 1'000'000'000'000};
 constexpr Bounds region_count{1, domain::regions_max};
 constexpr std::int64_t entries_max = 10'000;
 
@@ -136,6 +135,9 @@ Section<Endpoint> endpoint() {
   endpoint.required();
   endpoint.text("ca", &Endpoint::ca_file, file_path,
                 "Authorities in PEM that may vouch for it, and no others; the system's when absent.");
+  endpoint.sections("quotas", &Endpoint::quotas, region_quota(), {0, entries_max},
+                    "The provider's limits of each account here, as they are believed; the first entry that matches "
+                    "a model counts. Nothing is sent that is known to exceed them.");
   return endpoint;
 }
 
@@ -173,10 +175,8 @@ Section<Key> key() {
 }
 
 Section<Tenant> tenant() {
-  Section<Tenant> quota;
-  quota.whole("requests_per_minute", &Tenant::requests_per_minute, any_rate, "Calls a minute; 0 is unlimited.");
-  quota.whole("tokens_per_minute", &Tenant::tokens_per_minute, any_rate,
-              "Tokens a minute, counted as Bedrock counts its quotas; 0 is unlimited.");
+  Section<domain::Limits> quota;
+  add_limits(quota);
 
   Section<Tenant> tenant;
   tenant.text("name", &Tenant::name, name_text, "Team, application or customer.");
@@ -192,7 +192,12 @@ Section<Tenant> tenant() {
   tenant.text("policy_mode", &Tenant::policy_mode, policy_mode,
               "How policies judge its calls by profiles that do not say: strict for AWS's, subset for one's own "
               "when absent.");
-  tenant.group("quota", quota, "What it may use.");
+  tenant.section("quota", &Tenant::quota, quota, "What it may use.");
+  tenant.sections("key_quotas", &Tenant::key_quotas, key_quota(), {0, entries_max},
+                  "What each of its keys may use, within that; the first entry that matches a key counts.");
+  tenant.sections("profile_quotas", &Tenant::profile_quotas, profile_quota(), {0, entries_max},
+                  "What its calls of each profile may use, within that; the first entry that matches a profile "
+                  "counts.");
   tenant.sections("keys", &Tenant::keys, key(), {1, entries_max}, "Its credentials.");
   return tenant;
 }

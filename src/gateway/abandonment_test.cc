@@ -65,7 +65,7 @@ TEST(Abandonment, IsChargedWhatTheRegionWasAsked) {
   talk.ask(converse(sonnet, "otto-key"), answer);
   const std::uint64_t asked = talk.record().at("portolan").at("inputTokensEstimated");
   EXPECT_GT(asked, 0u);
-  EXPECT_EQ(talk.meter(2).tokens_available(talk.clock.now()), 1000 - asked);
+  EXPECT_EQ(talk.allowance(2).tokens_available(talk.clock.now()), 1000 - asked);
 }
 
 /// Its Regions take half a minute.

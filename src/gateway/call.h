@@ -75,7 +75,7 @@ struct Call {
   std::optional<domain::Denial> denied_by;         // when stop 4, or a change of the rules since, refused
   policy::Verdict verdict;                         // of the rules that judged it last
   std::shared_ptr<const Snapshot> judged_anew_by;  // whose rules those are, when not its own snapshot's
-  domain::Reservation reservation;                 // stop 5
+  quota::Reservation reservation;                  // stop 5
   domain::Plan plan;                               // stop 6
   std::array<domain::Attempt, domain::attempts_max> attempts;  // stop 7
   std::uint8_t attempt_count = 0;

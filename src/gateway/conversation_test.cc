@@ -314,14 +314,14 @@ TEST(Conversation, ACallIsChargedExactlyWhatItUsed) {
   Conversation talk;
   talk.region("us-east-1", {replies(200, converse_reply("Hello.", 40, 10))});
   talk.ask(converse(sonnet, "otto-key"));
-  EXPECT_EQ(talk.meter(2).tokens_available(talk.clock.now()), 1000u - 40 - 5 * 10);  // output burns five times
+  EXPECT_EQ(talk.allowance(2).tokens_available(talk.clock.now()), 1000u - 40 - 5 * 10);  // output burns five times
 }
 
 TEST(Conversation, ACallThatFailsIsChargedNothing) {
   Conversation talk("retry: {attempts_max: 3}");
   talk.every_region(throttles(1));
   talk.ask(converse(sonnet, "otto-key"));
-  EXPECT_EQ(talk.meter(2).tokens_available(talk.clock.now()), 1000u);
+  EXPECT_EQ(talk.allowance(2).tokens_available(talk.clock.now()), 1000u);
 }
 
 TEST(Conversation, AStreamThatWasCutIsChargedWhatItCertainlyCost) {
@@ -330,7 +330,7 @@ TEST(Conversation, AStreamThatWasCutIsChargedWhatItCertainlyCost) {
   talk.ask(converse_stream("otto-key"));
   const auto estimated = talk.record()["portolan"]["inputTokensEstimated"].get<std::uint64_t>();
   EXPECT_GT(estimated, 0u);
-  EXPECT_EQ(talk.meter(2).tokens_available(talk.clock.now()), 1000u - estimated - 5 * 3);
+  EXPECT_EQ(talk.allowance(2).tokens_available(talk.clock.now()), 1000u - estimated - 5 * 3);
 }
 
 TEST(Conversation, AnUnknownModelIs404WithASuggestion) {
@@ -494,7 +494,7 @@ TEST(Conversation, AChatReplyThatCannotBeTranslatedMovesOnAndCostsNothing) {
   EXPECT_EQ(answer.status, 500);
   EXPECT_EQ(answer.json()["error"]["type"], "server_error");
   EXPECT_THAT(talk.attempts(), StartsWith("us-east-1 upstream_malformed, us-east-2 upstream_malformed"));
-  EXPECT_EQ(talk.meter(2).tokens_available(talk.clock.now()), 1000u);
+  EXPECT_EQ(talk.allowance(2).tokens_available(talk.clock.now()), 1000u);
 }
 
 // Answers of the gateway itself.

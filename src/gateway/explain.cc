@@ -68,6 +68,7 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
   const Request request;
   Call call(snapshot_, request);
   call.began = clock_.now();
+  call.began_wall = clock_.wall();
   policy::CellMemory cells;
   const Bench bench{clock_, fleet_, signing_keys_, explain_reader_, cells};
 
@@ -130,7 +131,7 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
     report.refuse(Stage::reserve, outcome.error(), call.dialect);
     return explanation;
   }
-  report.pass(Stage::reserve, std::to_string(quota::tokens_to_reserve(call.inference)) + " tokens would be held");
+  report.pass(Stage::reserve, std::to_string(tokens_to_hold(call)) + " tokens would be held");
 
   outcome = plan(call, bench);
   if (!outcome) {
@@ -145,7 +146,7 @@ Explanation Gateway::explain(const Hypothesis& hypothesis) {
                                   std::to_string(snapshot_->config.retry.attempts_max) + " attempts within " +
                                   base::format_duration(snapshot_->config.deadlines.total));
   report.pass(Stage::settle, "what the Region reports: input + cache writes + output x " +
-                                 std::to_string(call.inference.model->output_burndown));
+                                 std::to_string(call.inference.model->token_rule(call.began_wall).output));
   report.pass(Stage::record, "one record in the trail of " + catalog.region(call.inference.source).name +
                                  ", durable before the answer ends");
   explanation.allowed = true;

@@ -34,7 +34,7 @@ class FrozenConversation : public Conversation {
  private:
   void put_in_force(std::vector<Freeze> freezes) {
     auto rules = std::make_shared<const policy::Rules>(snapshot->rules->epoch() + 1, std::move(freezes));
-    snapshot = std::make_shared<const Snapshot>(snapshot->config, meters, std::span<const domain::IssuedKey>{},
+    snapshot = std::make_shared<const Snapshot>(snapshot->config, allowances, std::span<const domain::IssuedKey>{},
                                                 std::move(rules));
     journey.use(snapshot);
   }

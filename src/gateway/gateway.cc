@@ -48,7 +48,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
                                                 world::Inheritance& inherited) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock, ~seed)};
   TRY(auto rules, compile_rules(first_epoch, standing, config, policy::Rules()));
-  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->meters_, issued, std::move(rules));
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->allowances_, issued, std::move(rules));
   gateway->standing_ = std::move(standing);
   gateway->issued_ = std::move(issued);
   const config::Config& settings = snapshot->config;
@@ -161,7 +161,7 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
   TRY(auto rules, compile_rules(before->rules->epoch() + 1, standing_, config, *before->rules));
-  auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, std::move(rules));
+  auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, issued_, std::move(rules));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
@@ -198,7 +198,7 @@ Result<void> Gateway::use_rules(domain::PolicyStanding standing) {
 /// With changes_ held.
 Result<void> Gateway::put_in_force(config::Config config, std::shared_ptr<const policy::Rules> rules,
                                    std::string_view what) {
-  const auto after = std::make_shared<const Snapshot>(std::move(config), meters_, issued_, std::move(rules));
+  const auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, issued_, std::move(rules));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;

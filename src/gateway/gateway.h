@@ -130,7 +130,7 @@ class Gateway {
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const world::ServerTls> tls_;  // null: no TLS port
   std::shared_ptr<const upstream::Destinations> destinations_;
-  Meters meters_;
+  quota::Allowances allowances_;
   route::Fleet fleet_;
   std::unique_ptr<route::RetryBudget> retry_budget_;
   identity::SigningKeys signing_keys_;

@@ -3,6 +3,7 @@
 #include "gateway/journey.h"
 
 #include "gateway/local_answers.h"
+#include "quota/quota_tokens.h"
 #include "trail/record.h"
 #include "wire/errors.h"
 
@@ -132,21 +133,22 @@ void Journey::refuse(Call& call, base::Error error) {
 
 // Stop 8: what did it cost? Counted, never blocks.
 void Journey::settle(Call& call) {
-  if (!call.reservation.held) return;
+  if (!call.reservation.held()) return;
   const Stage refused_at = call.stage;
   call.stage = Stage::settle;
+  const domain::TokenRule& rule = call.inference.model->token_rule(call.began_wall);
   std::uint64_t tokens = 0;
   if (call.usage.known) {
-    tokens = quota::tokens_to_settle(call.usage, *call.inference.model);
+    tokens = quota::tokens_to_charge(call.usage, rule);
   } else if (call.reply.begun) {
     // A stream that was cut before it told its usage: what was asked and what was passed on is the least it cost.
     const domain::Usage least{.input_tokens = call.inference.input_tokens, .output_tokens = call.pieces_forwarded};
-    tokens = quota::tokens_to_settle(least, *call.inference.model);
+    tokens = quota::tokens_to_charge(least, rule);
   } else if (call.attempt_count > 0 && left_a_region_at_work(call.attempts[call.attempt_count - 1u])) {
     const domain::Usage least{.input_tokens = call.inference.input_tokens};
-    tokens = quota::tokens_to_settle(least, *call.inference.model);
+    tokens = quota::tokens_to_charge(least, rule);
   }
-  call.snapshot->meters[call.reservation.tenant_index]->settle(call.reservation, tokens);
+  call.reservation.settle(tokens);
   if (call.error) call.stage = refused_at;
 }
 

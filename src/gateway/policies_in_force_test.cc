@@ -37,7 +37,7 @@ class JudgedConversation : public Conversation {
     for (config::Tenant& tenant : config.tenants) tenant.policy_mode = name(mode);
     auto rules = compile_rules(snapshot->rules->epoch() + 1, standing, config, *snapshot->rules);
     ASSERT_TRUE(rules) << rules.error().message;
-    snapshot = std::make_shared<const Snapshot>(std::move(config), meters, std::span<const domain::IssuedKey>{},
+    snapshot = std::make_shared<const Snapshot>(std::move(config), allowances, std::span<const domain::IssuedKey>{},
                                                 *std::move(rules));
     journey.use(snapshot);
   }

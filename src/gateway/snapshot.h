@@ -3,7 +3,6 @@
 // traffic; a call keeps the one it began with. A bad configuration never becomes a snapshot.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,30 +14,20 @@
 #include "identity/identify.h"
 #include "policy/permit.h"
 #include "policy/rules.h"
-#include "quota/meter.h"
+#include "quota/book.h"
 
 namespace portolan::gateway {
 
-/// Tenants' meters outlive configurations, by tenant name: a reload must not refill a quota. Used at load time
-/// only.
-class Meters {
- public:
-  std::shared_ptr<quota::Meter> of(const config::Tenant& tenant);
-
- private:
-  std::map<std::string, std::shared_ptr<quota::Meter>> by_name_;
-};
-
 struct Snapshot {
-  Snapshot(config::Config config_, Meters& tenant_meters, std::span<const domain::IssuedKey> issued = {},
+  Snapshot(config::Config config_, quota::Allowances& allowances, std::span<const domain::IssuedKey> issued = {},
            std::shared_ptr<const policy::Rules> rules_ = std::make_shared<policy::Rules>());
 
   config::Config config;
   const domain::Catalog& catalog;  // config.catalog
   identity::Keyring keyring;
   policy::Permissions permissions;
+  quota::Book quotas;
   std::shared_ptr<const policy::Rules> rules;          // never null
-  std::vector<std::shared_ptr<quota::Meter>> meters;   // by tenant index
   std::vector<domain::CallClass> call_classes;         // by tenant index
   std::vector<std::optional<policy::Mode>> modes;      // by tenant index; how policies judge its calls, if it says
   domain::RegionMask reachable;                        // Regions that have an endpoint

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "policy/sentence.h"
+#include "quota/quota_tokens.h"
 #include "route/plan.h"
 
 namespace portolan::gateway {
@@ -203,16 +204,20 @@ Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellM
                                              ", and the tenant's rules only " + call.catalog().names(before));
 }
 
+std::uint64_t tokens_to_hold(const Call& call) {
+  // What the cache will serve is not known before the call, so all of the input is held as fresh.
+  return quota::tokens_to_hold({.fresh = call.inference.input_tokens}, call.inference.output_tokens_max,
+                               call.inference.model->token_rule(call.began_wall));
+}
+
 // Stop 5: may they have that much?
 Result<void> reserve(Call& call, const Bench& bench, bool hold) {
   call.stage = Stage::reserve;
-  quota::Meter& meter = *call.snapshot->meters[call.identity.principal->tenant_index];
-  const std::uint64_t tokens = quota::tokens_to_reserve(call.inference);
+  const quota::Owners owners = call.snapshot->quotas.owners_of(*call.identity.principal, call.inference.profile);
+  const std::uint64_t tokens = tokens_to_hold(call);
   const base::Instant now = bench.clock.now();
-  auto reserved = hold ? meter.reserve(tokens, now) : meter.would_reserve(tokens, now);
-  if (!reserved) return base::fail(std::move(reserved).error());
-  call.reservation = *reserved;
-  call.reservation.tenant_index = call.identity.principal->tenant_index;
+  if (!hold) return quota::Reservation::would_hold(owners, tokens, now);
+  TRY(call.reservation, quota::Reservation::hold(owners, tokens, now));
   return {};
 }
 

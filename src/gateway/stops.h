@@ -45,6 +45,8 @@ base::Result<void> permit(Call& call, policy::CellMemory& cells);
 /// The part of stop 4 that a call passes anew when the rules have changed since it was judged: the grant is
 /// narrowed to what `newest` allows too, never widened. Refused, it is empty and call.stage is permit.
 base::Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellMemory& cells);
+/// Quota tokens that stop 5 holds for the call.
+std::uint64_t tokens_to_hold(const Call& call);
 base::Result<void> reserve(Call& call, const Bench& bench, bool hold);
 base::Result<void> plan(Call& call, const Bench& bench);
 

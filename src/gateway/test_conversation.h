@@ -252,7 +252,7 @@ template <class Clock>
 class Ground {
  public:
   explicit Ground(std::string_view more_configuration)
-      : snapshot(std::make_shared<const Snapshot>(test_configuration(more_configuration), meters)),
+      : snapshot(std::make_shared<const Snapshot>(test_configuration(more_configuration), allowances)),
         regions(snapshot->catalog, clock),
         retry_budget(snapshot->config.retry.budget_percent),
         recorder(Recorder::open({.directory = "data/trail"}, disk, {&reactor}).value()),
@@ -272,7 +272,7 @@ class Ground {
 
   Clock clock;
   GatedDisk disk;
-  Meters meters;
+  quota::Allowances allowances;
   std::shared_ptr<const Snapshot> snapshot;
   ScriptedRegions regions;
   route::Fleet fleet;
@@ -367,7 +367,7 @@ class Conversation : public Ground<SleepersClock> {
     return text;
   }
   std::string stage() { return record().at("portolan").at("stage"); }
-  quota::Meter& meter(std::size_t tenant) { return *snapshot->meters[tenant]; }
+  const quota::Allowance& allowance(std::size_t tenant) const { return snapshot->quotas.of_tenant(tenant); }
 
  private:
   void check_what_always_holds(const Answer& answer) {

@@ -51,7 +51,7 @@ class ListeningGateway : public Ground<world::RealClock> {
   }
   /// Puts the same configuration in force anew, and the one before out of memory.
   void reload() {
-    auto after = std::make_shared<const Snapshot>(snapshot->config, meters);
+    auto after = std::make_shared<const Snapshot>(snapshot->config, allowances);
     on_reactor([&] { journey.use(after); });
     snapshot = std::move(after);
   }
