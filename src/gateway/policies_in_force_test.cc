@@ -13,17 +13,24 @@ using namespace std::chrono_literals;
 
 const Act hello = replies(200, converse_reply("Hello."));
 
-domain::PolicyBundle bundle(std::uint32_t number, const std::string& denied_regions) {
+/// Models alone: a Deny of the profile in its source Region would deny the whole call.
+std::string deny_regions(const std::string& denied_regions) {
+  return R"({"Version":"2012-10-17","Statement":[{"Sid":"Outside","Effect":"Deny","Action":"*",)"
+         R"("Resource":"arn:aws:bedrock:*::foundation-model/*",)"
+         R"("Condition":{"StringEquals":{"aws:RequestedRegion":)" +
+         denied_regions + "}}}]}";
+}
+
+constexpr std::string_view deny_priority =
+    R"({"Version":"2012-10-17","Statement":[{"Sid":"NoPriority","Effect":"Deny","Action":"*","Resource":"*",)"
+    R"("Condition":{"StringEquals":{"bedrock:ServiceTier":"priority"}}}]})";
+
+domain::PolicyBundle bundle(std::uint32_t number, std::string guardrail) {
   const domain::PolicyFiles files{
       {"organization.yaml",
        "version: 1\naccounts:\n  - {id: \"222233334444\", name: open, scps: [FullAWSAccess, scp.json]}\n"
        "principals:\n  - {arn: \"arn:aws:iam::222233334444:user/alice\", policies: [all.json]}\n"},
-      {"scp.json",
-       // Models alone: a Deny of the profile in its source Region would deny the whole call.
-       R"({"Version":"2012-10-17","Statement":[{"Sid":"Outside","Effect":"Deny","Action":"*",)"
-       R"("Resource":"arn:aws:bedrock:*::foundation-model/*",)"
-       R"("Condition":{"StringEquals":{"aws:RequestedRegion":)" +
-           denied_regions + "}}}]}"},
+      {"scp.json", std::move(guardrail)},
       {"all.json", R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})"}};
   return {.number = number, .hash = {}, .files = std::make_shared<const domain::PolicyFiles>(files)};
 }
@@ -31,8 +38,11 @@ domain::PolicyBundle bundle(std::uint32_t number, const std::string& denied_regi
 class JudgedConversation : public Conversation {
  public:
   void enforce(std::uint32_t number, const std::string& denied_regions, policy::Mode mode = policy::Mode::subset) {
+    enforce_guardrail(number, deny_regions(denied_regions), mode);
+  }
+  void enforce_guardrail(std::uint32_t number, std::string guardrail, policy::Mode mode) {
     domain::PolicyStanding standing;
-    standing.in_force = bundle(number, denied_regions);
+    standing.in_force = bundle(number, std::move(guardrail));
     config::Config config = snapshot->config;
     for (config::Tenant& tenant : config.tenants) tenant.policy_mode = name(mode);
     auto rules = compile_rules(snapshot->rules->epoch() + 1, standing, config, *snapshot->rules);
@@ -48,6 +58,24 @@ class JudgedConversation : public Conversation {
     return names;
   }
 };
+
+TEST(JudgedGateway, DeniesATierWhereverTheCallNamesIt) {
+  JudgedConversation conversation;
+  conversation.enforce_guardrail(1, std::string{deny_priority}, policy::Mode::strict);
+  const std::string target = "/model/" + std::string(sonnet) + "/converse";
+  const std::string in_body =
+      R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}],"serviceTier":{"type":"priority"}})";
+  EXPECT_EQ(conversation.ask(post(target, in_body)).status, 403);
+  constexpr std::string_view priority = "X-Amzn-Bedrock-Service-Tier: priority\r\n";
+  EXPECT_EQ(conversation.ask(post(target, say_hello, "alice-key", priority)).status, 403);
+  // Of two, the Region might take the other.
+  const std::string both = "x-amzn-bedrock-service-tier: default\r\n" + std::string(priority);
+  EXPECT_EQ(conversation.ask(post(target, say_hello, "alice-key", both)).status, 400);
+  const Answer two = conversation.ask(post(target, in_body, "alice-key", "x-amzn-bedrock-service-tier: flex\r\n"));
+  EXPECT_EQ(two.status, 400);
+  EXPECT_THAT(two.message(), HasSubstr("serviceTier: the call names two service tiers"));
+  EXPECT_THAT(conversation.seen_regions(), IsEmpty());
+}
 
 TEST(JudgedGateway, DeniesInStrictModeWhenOneDestinationIsDenied) {
   JudgedConversation conversation;
@@ -157,7 +185,7 @@ TEST(JudgedGateway, KeepsWhatItJudgedWhenOnlyAFreezeIsAdded) {
   JudgedConversation conversation;
   conversation.enforce(1, R"(["us-east-2"])");
   domain::PolicyStanding standing;
-  standing.in_force = bundle(1, R"(["us-east-2"])");
+  standing.in_force = bundle(1, deny_regions(R"(["us-east-2"])"));
   standing.freezes = {{.scope = domain::FreezeScope::all}};
   const auto rules = compile_rules(9, standing, conversation.snapshot->config, *conversation.snapshot->rules);
   ASSERT_TRUE(rules) << rules.error().message;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "policy/sentence.h"
 #include "quota/quota_tokens.h"
 #include "route/plan.h"
@@ -31,6 +32,20 @@ Result<void> shed(Call& call, const Bench& bench) {
 /// Empty when a hypothetical call has no headers.
 std::string_view header_of(const Call& call, std::string_view name) {
   return call.request.headers != nullptr ? call.request.headers->value(name) : std::string_view{};
+}
+
+/// The tier that the Region will read, of a Converse body or of the header, for policies may deny it. A call that
+/// names two is refused: the Region might take the one that was not judged.
+Result<void> read_service_tier(Call& call) {
+  if (call.request.headers == nullptr || call.dialect != domain::Dialect::bedrock) return {};
+  std::string& tier = call.asked.service_tier;
+  for (const wire::Header& field : *call.request.headers) {
+    if (!base::iequals(field.name, "x-amzn-bedrock-service-tier")) continue;
+    if (!tier.empty() && tier != field.value)
+      return base::fail(Code::invalid_field, "serviceTier: the call names two service tiers; name one.");
+    tier = field.value;
+  }
+  return {};
 }
 
 /// What the profile says, else what the tenant says, else what is usual for the profile.
@@ -92,6 +107,7 @@ Result<void> understand(Call& call, const Bench& bench) {
   TRY(call.asked, bench.body_reader.understand(inference.operation, call.request.body));
   inference.stream = inference.operation == domain::Operation::converse_stream ||
                      inference.operation == domain::Operation::invoke_model_stream || call.asked.stream;
+  TRY_VOID(read_service_tier(call));
   inference.input_tokens = call.asked.input_tokens;
   const bool named_in_body = inference.operation == domain::Operation::chat_completions;
   TRY_VOID(resolve_model(call, named_in_body ? call.asked.model : call.target.id));
@@ -180,7 +196,7 @@ Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellM
   const policy::RequestFacts facts{.source_ip = call.request.peer_address,
                                    .now = call.began_wall,
                                    .secure_transport = !call.request.tls_version.empty(),
-                                   .service_tier = header_of(call, "x-amzn-bedrock-service-tier"),
+                                   .service_tier = call.asked.service_tier,
                                    .user_agent = header_of(call, "user-agent"),
                                    .further = {}};
   const domain::Principal& principal = *call.identity.principal;

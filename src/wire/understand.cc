@@ -81,7 +81,15 @@ enum class Reads : std::uint8_t {
 
 /// Members that decide, alone or by what they hold. Each may be given once: of two, this gateway and a Region might
 /// take different ones.
-enum class Deciding : std::uint8_t { messages, model, stream, inference_config, text_generation_config, limits };
+enum class Deciding : std::uint8_t {
+  messages,
+  model,
+  stream,
+  inference_config,
+  text_generation_config,
+  limits,
+  service_tier
+};
 
 constexpr std::string_view given_twice = "given twice";
 constexpr std::string_view required = "this member is required";
@@ -256,6 +264,7 @@ class Understanding {
   Result<void> limit(Names names, std::string_view name, std::string_view parent, Deciding deciding);
   Result<void> stream();
   Result<void> model();
+  Result<void> service_tier();
   Result<Asked> conclude();
 
   /// Refuses the next value, which is of the wrong type or, if it is no value at all, is not JSON.
@@ -269,7 +278,7 @@ class Understanding {
   Walk& walk_;
   Asked asked_;
   std::uint64_t seen_ = 0;  // eight bits for each Deciding: a row of limit_names, or itself
-  static_assert(limit_names.size() <= itself && static_cast<unsigned>(Deciding::limits) < 8);
+  static_assert(limit_names.size() <= itself && static_cast<unsigned>(Deciding::service_tier) < 8);
   std::uint64_t other_text_bytes_ = 0;
   bool is_anthropic_ = false;
 };
@@ -307,6 +316,7 @@ Result<void> Understanding::converse_member(std::string_view name) {
   if (name == "inferenceConfig")
     return settings("inferenceConfig", Deciding::inference_config, converse_limit_names);
   if (name == "toolConfig") return walk_.value(Reads::all);
+  if (name == "serviceTier") return service_tier();
   if (name == "promptVariables") return walk_.value(Reads::blocks);
   return walk_.value(Reads::nothing);
 }
@@ -396,6 +406,22 @@ Result<void> Understanding::model() {
   TRY(const std::string_view token, walk_.scalar());
   asked_.model = decode(token);
   return {};
+}
+
+// Policies may deny a tier (bedrock:ServiceTier), so what the Region will read is read here too.
+Result<void> Understanding::service_tier() {
+  if (again(Deciding::service_tier)) return invalid("serviceTier", given_twice);
+  if (walk_.peek() == 'n') return walk_.value(Reads::nothing);  // null: absent
+  if (walk_.peek() != '{') return wrong("serviceTier", "must be an object");
+  return walk_.object([&](std::string_view name) -> Result<void> {
+    if (name != "type") return walk_.value(Reads::nothing);
+    if (again(Deciding::service_tier, 0)) return invalid("serviceTier.type", given_twice);
+    if (walk_.peek() != '"') return wrong("serviceTier.type", "must be a string");
+    TRY(const std::string_view token, walk_.scalar());
+    asked_.service_tier = decode(token);
+    if (asked_.service_tier.empty()) return invalid("serviceTier.type", "must not be empty");
+    return {};
+  });
 }
 
 Result<Asked> Understanding::conclude() {

@@ -29,6 +29,8 @@ struct Asked {
   std::optional<std::uint32_t> output_tokens_max;
   bool stream = false;  // chat_completions only; the others say it by their path
   std::string model;    // chat_completions only
+  /// Converse's serviceTier.type; empty when the body names none. InvokeModel names it in a header.
+  std::string service_tier;
 };
 
 /// Keeps simdjson's buffers from call to call. One per reactor; not shared between threads.

@@ -62,6 +62,26 @@ TEST(Understand, ReadsAConverseBody) {
   EXPECT_FALSE(asked.stream);
 }
 
+TEST(Understand, ReadsTheTierOfAConverseBody) {
+  const auto tier = [](std::string_view member) {
+    return good(Operation::converse, fmt::format(R"({{"messages":[{{}}]{}}})", member)).service_tier;
+  };
+  EXPECT_EQ(tier(R"(,"serviceTier":{"type":"priority"})"), "priority");
+  EXPECT_EQ(tier(R"(,"serviceT\u0069er":{"of":[1],"typ\u0065":"fl\u0065x"})"), "flex");
+  EXPECT_EQ(tier(""), "");
+  EXPECT_EQ(tier(R"(,"serviceTier":null)"), "");
+  EXPECT_EQ(tier(R"(,"serviceTier":{})"), "");
+  const auto refused = [](std::string_view member, std::string_view part) {
+    expect_refused(Operation::converse, fmt::format(R"({{"messages":[{{}}],{}}})", member), Code::invalid_field,
+                   part);
+  };
+  refused(R"("serviceTier":"priority")", "serviceTier: must be an object");
+  refused(R"("serviceTier":{"type":7})", "serviceTier.type: must be a string");
+  refused(R"("serviceTier":{"type":""})", "serviceTier.type: must not be empty");
+  refused(R"("serviceTier":{"type":"default"},"serviceTier":{"type":"priority"})", "serviceTier: given twice");
+  refused(R"("serviceTier":{"type":"default","type":"priority"})", "serviceTier.type: given twice");
+}
+
 TEST(Understand, LeavesTheOutputLimitOpenWhenNobodyAskedForOne) {
   for (const char* config : {R"({})", R"({"maxTokens":null})", R"(null)", R"({"temperature":1})"})
     EXPECT_EQ(good(Operation::converse_stream,
