@@ -2,6 +2,8 @@
 #include "cli/enforced_policies.h"
 
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "cli/command.h"
 #include "cli/configuration.h"
@@ -24,6 +26,38 @@ Result<PolicySet> checked_set(policy::LoadedOrganization loaded, const std::stri
   return base::fail(base::Code::config_invalid, std::move(message));
 }
 
+// Two processes of a rolling restart agree by this file: the predecessor writes the number of the newest change
+// that is in force in it. It looks for changes every few milliseconds (hand_over.cc).
+constexpr std::chrono::seconds follows_within{2};
+constexpr std::chrono::milliseconds look_again_after{2};
+
+std::string followed_file(const std::string& data_dir) {
+  return data_dir + "/policy.followed";
+}
+
+void say_followed(const std::string& data_dir, std::int64_t change) {
+  const std::string file = followed_file(data_dir);
+  std::error_code failure;
+  if ((std::ofstream(file + ".new") << change << "\n").flush())
+    std::filesystem::rename(file + ".new", file, failure);
+  if (failure) log("policy: " + file + " cannot be written: " + failure.message());
+}
+
+Result<void> await_predecessor(const std::string& data_dir, const world::Inheritance& inherited,
+                               std::int64_t change) {
+  const auto until = std::chrono::steady_clock::now() + follows_within;
+  while (inherited.predecessor_lives()) {
+    std::int64_t followed = -1;
+    if ((std::ifstream(followed_file(data_dir)) >> followed) && followed >= change) return {};
+    if (std::chrono::steady_clock::now() >= until)
+      return base::fail(base::Code::internal,
+                        "the predecessor of this gateway, which still finishes calls, has not said that it is in "
+                        "force there too");
+    std::this_thread::sleep_for(look_again_after);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<PolicySet> read_policies(const std::string& directory) {
@@ -35,7 +69,8 @@ Result<PolicySet> read_policies(const std::string& directory) {
 
 Result<std::unique_ptr<control::PolicyDesk>> open_policy_desk(const std::string& data_dir,
                                                               const world::Clock& clock,
-                                                              const std::function<gateway::Gateway&()>& gateway) {
+                                                              const std::function<gateway::Gateway&()>& gateway,
+                                                              const world::Inheritance& inherited) {
   TRY(auto store, store::PolicyStore::open(data_dir + "/policy.db"));
   control::PolicyDesk::Doors doors{
       .now = [&clock] { return clock.wall(); },
@@ -52,8 +87,12 @@ Result<std::unique_ptr<control::PolicyDesk>> open_policy_desk(const std::string&
       },
       .publish = [gateway](const domain::PolicyStanding& standing) { return gateway().use_rules(standing); },
       .record = [gateway](const domain::Act& act) { return gateway().record(act); },
-      .log = log};
+      .log = log,
+      .say_followed = [data_dir](std::int64_t change) { say_followed(data_dir, change); },
+      .await_predecessor =
+          [data_dir, &inherited](std::int64_t change) { return await_predecessor(data_dir, inherited, change); }};
   TRY(auto desk, control::PolicyDesk::open(std::move(store), std::move(doors)));
+  if (inherited.has_predecessor()) desk->hold();
   const domain::PolicyStanding standing = desk->standing();
   for (const domain::Freeze& freeze : standing.freezes)
     log("frozen: " + describe(freeze) + ", by " + freeze.by + ": " + freeze.why);

@@ -9,6 +9,7 @@
 #include "control/policy_desk.h"
 #include "domain/policy_standing.h"
 #include "gateway/gateway.h"
+#include "world/hand_over.h"
 
 namespace portolan::cli {
 
@@ -21,8 +22,9 @@ struct PolicySet {
 base::Result<PolicySet> read_policies(const std::string& directory);
 
 /// Opens DATA_DIR/policy.db and says what is in force. `gateway` is asked for at each change, when the gateway is
-/// there.
+/// there. The desk of a process that has a predecessor holds (PolicyDesk::hold). `inherited` outlives the desk.
 base::Result<std::unique_ptr<control::PolicyDesk>> open_policy_desk(
-    const std::string& data_dir, const world::Clock& clock, const std::function<gateway::Gateway&()>& gateway);
+    const std::string& data_dir, const world::Clock& clock, const std::function<gateway::Gateway&()>& gateway,
+    const world::Inheritance& inherited);
 
 }  // namespace portolan::cli

@@ -24,7 +24,7 @@ namespace {
 
 // Longer than reading a large trail's indexes takes; real time.
 constexpr std::chrono::seconds successor_ready_within{60};
-constexpr std::chrono::milliseconds follow_every{25};
+constexpr std::chrono::milliseconds follow_every{5};
 
 /// The signals that were blocked, as something to wait for beside others.
 world::Descriptor signals() {
@@ -60,6 +60,7 @@ int RunningGateway::run_until_told(const std::function<Result<config::Config>()>
     inherited_.say_ready();
   else
     world::notify_service("READY=1");
+  policy_desk_->go_on();
   bool reload_later = false;
   for (;;) {
     const int signal = wait_for_signal(told, successor_.get());
@@ -97,6 +98,7 @@ Result<void> RunningGateway::start_successor(const world::CommandLine& command) 
   TRY_VOID(gateway_->hand_over());
   if (key_desk_ != nullptr) key_desk_->hold();
   policy_desk_->hold();
+  policy_desk_->follow();
   std::vector<int> sockets = gateway_->sockets();
   sockets.push_back(admin_.socket());
   auto successor = world::Successor::start(command, sockets, gateway_->trail_lock(), successor_ready_within);

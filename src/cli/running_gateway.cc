@@ -132,7 +132,8 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
   TRY(running->policy_desk_,
       open_policy_desk(config.data_dir, clock,
-                       [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; }));
+                       [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; },
+                       running->inherited_));
   const std::string policies = config.policies;
   bool adopted = false;
   if (!policies.empty()) {

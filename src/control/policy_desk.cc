@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace portolan::control {
@@ -109,6 +110,7 @@ std::vector<std::pair<std::string_view, std::string>> became(const domain::Polic
 
 Result<std::unique_ptr<PolicyDesk>> PolicyDesk::open(std::unique_ptr<store::PolicyStore> store, Doors doors) {
   std::unique_ptr<PolicyDesk> desk{new PolicyDesk(std::move(store), std::move(doors))};
+  TRY(desk->changes_elsewhere_, desk->store_->changes_elsewhere());
   TRY_VOID(desk->read_store());
   return desk;
 }
@@ -117,7 +119,6 @@ Result<void> PolicyDesk::read_store() {
   TRY(standing_.freezes, store_->freezes());
   TRY(numbers_, store_->numbers());
   TRY(standing_, standing_of(numbers_));
-  TRY(changes_elsewhere_, store_->changes_elsewhere());
   return {};
 }
 
@@ -251,8 +252,10 @@ AdminReply PolicyDesk::freeze(std::string_view order, const std::string& from) {
   standing_.freezes.push_back(*freeze);
   std::vector<std::string> warnings;
   if (const auto in_force = doors_.publish(standing_); !in_force) warnings.push_back(in_force.error().message);
-  if (const auto kept = store_->freeze(*freeze); !kept)
+  const auto kept = store_->freeze(*freeze);
+  if (!kept)
     warnings.push_back("in force, but not durable, so that a restart would forget it: " + kept.error().message);
+  await_predecessor(kept.has_value(), warnings);
   return told(*freeze, "FreezeInference", from, std::move(warnings));
 }
 
@@ -270,6 +273,7 @@ AdminReply PolicyDesk::unfreeze(std::string_view order, const std::string& from)
   standing_.freezes.erase(found);
   std::vector<std::string> warnings;
   if (const auto in_force = doors_.publish(standing_); !in_force) warnings.push_back(in_force.error().message);
+  await_predecessor(true, warnings);
   return told(*lift, "UnfreezeInference", from, std::move(warnings));
 }
 
@@ -377,6 +381,7 @@ AdminReply PolicyDesk::change(const store::VersionNumbers& after, const store::P
   }
   numbers_ = after;
   standing_ = *standing;
+  await_predecessor(true, warnings);
   const domain::Act act{.event_name = event_name,
                         .at = event.at,
                         .by = event.by,
@@ -405,6 +410,7 @@ void PolicyDesk::mount(AdminServer& admin) {
 void PolicyDesk::hold() {
   const std::scoped_lock lock(mutex_);
   held_ = true;
+  has_said_followed_ = false;
 }
 
 void PolicyDesk::go_on() {
@@ -414,13 +420,35 @@ void PolicyDesk::go_on() {
 
 void PolicyDesk::follow() {
   const std::scoped_lock lock(mutex_);
-  const Result<std::int64_t> changes = store_->changes_elsewhere();
-  if (!changes || *changes == changes_elsewhere_) return;
-  changes_elsewhere_ = *changes;  // first, so that what fails is told once
-  Result<void> followed = read_store();
-  if (followed) followed = doors_.publish(standing_);
-  doors_.log(followed ? "policy: what the successor was ordered is in force here too"
-                      : "policy: the successor's orders are not followed: " + followed.error().message);
+  const Result<void> followed = follow_now();
+  const std::string failure = followed ? std::string{} : followed.error().message;
+  if (!followed && failure != follow_failure_)
+    doors_.log("policy: the successor's orders are not followed yet: " + failure);
+  follow_failure_ = failure;
+}
+
+Result<void> PolicyDesk::follow_now() {
+  TRY(const std::int64_t changes, store_->changes_elsewhere());
+  const bool has_changed = changes != changes_elsewhere_;
+  if (!has_changed && has_said_followed_) return {};
+  // Before what it stands for is read, so that more may be in force than is said, and never less.
+  TRY(const std::int64_t newest, store_->newest_change());
+  if (has_changed) {
+    TRY_VOID(read_store());
+    TRY_VOID(doors_.publish(standing_));
+    doors_.log("policy: what the successor was ordered is in force here too");
+  }
+  changes_elsewhere_ = changes;
+  has_said_followed_ = true;
+  doors_.say_followed(newest);
+  return {};
+}
+
+/// `is_kept`: the predecessor can read the change in the store.
+void PolicyDesk::await_predecessor(bool is_kept, std::vector<std::string>& warnings) {
+  const Result<std::int64_t> change = is_kept ? store_->newest_change() : std::numeric_limits<std::int64_t>::max();
+  const Result<void> followed = change ? doors_.await_predecessor(*change) : base::fail(change.error());
+  if (!followed) warnings.push_back(followed.error().message);
 }
 
 }  // namespace portolan::control

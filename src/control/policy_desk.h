@@ -36,6 +36,13 @@ class PolicyDesk {
     /// Writes the act to the trail before it returns.
     std::function<base::Result<void>(const domain::Act&)> record;
     std::function<void(std::string_view)> log;
+    /// At a rolling restart the two processes agree by the numbers of changes (store::PolicyStore). The predecessor
+    /// says that every change up to this one is in force in it.
+    std::function<void(std::int64_t change)> say_followed = [](std::int64_t) {};
+    /// The successor waits until it has been said; at once when there is no predecessor. Else an error: what is
+    /// not sure then.
+    std::function<base::Result<void>(std::int64_t change)> await_predecessor =
+        [](std::int64_t) -> base::Result<void> { return {}; };
   };
 
   /// Reads the store. `publish` is not called: the gateway starts with standing().
@@ -61,16 +68,17 @@ class PolicyDesk {
   AdminReply rollback(std::string_view order, const std::string& from);
   AdminReply versions() const;
   AdminReply history() const;
-  /// GET /api/policy, /api/policy/versions and /api/policy/history, POST /api/policy/freeze, /unfreeze, /apply and
-  /// /rollback.
+  /// GET /api/policy, /api/policy/versions, /api/policy/set and /api/policy/history, POST /api/policy/freeze,
+  /// /unfreeze, /apply and /rollback.
   void mount(AdminServer& admin);
 
-  /// While another process reads the store, to take over, nothing is changed here: whoever asks is told to ask
-  /// again.
+  /// While two processes have the store open and it is not settled who serves, neither takes orders: whoever asks
+  /// is told to ask again. The predecessor holds before it starts its successor, and goes on when that has failed;
+  /// a successor holds until it serves. So no order is carried out by a process that may never serve.
   void hold();
   void go_on();
-  /// Puts in force what another process has changed in the store: for a gateway that finishes its calls while its
-  /// successor takes the orders.
+  /// Puts in force what another process has changed in the store, and says so: for a gateway that finishes its
+  /// calls while its successor takes the orders. What fails is tried again at the next call.
   void follow();
 
  private:
@@ -81,6 +89,8 @@ class PolicyDesk {
                   std::vector<std::string> warnings);
   AdminReply told(const domain::Act& act, const std::string& line, std::vector<std::string> warnings);
   base::Result<void> read_store();
+  base::Result<void> follow_now();
+  void await_predecessor(bool is_kept, std::vector<std::string>& warnings);
   base::Result<domain::PolicyStanding> standing_of(const store::VersionNumbers& numbers) const;
   AdminReply change(const store::VersionNumbers& after, const store::PolicyEvent& event,
                     std::string_view event_name, const std::string& from);
@@ -93,6 +103,8 @@ class PolicyDesk {
   domain::PolicyStanding standing_;
   bool held_ = false;
   std::int64_t changes_elsewhere_ = 0;
+  bool has_said_followed_ = false;  // since it holds
+  std::string follow_failure_;      // as it was told last; empty: none
 };
 
 }  // namespace portolan::control

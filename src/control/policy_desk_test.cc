@@ -63,7 +63,14 @@ class Brake : public testing::Test {
                               if (trail_broken) return base::fail(Code::unrecordable, "the disk is full");
                               return {};
                             },
-                            .log = [this](std::string_view line) { lines.emplace_back(line); }});
+                            .log = [this](std::string_view line) { lines.emplace_back(line); },
+                            .say_followed = [this](std::int64_t change) { followed.push_back(change); },
+                            .await_predecessor = [this](std::int64_t change) -> base::Result<void> {
+                              awaited.push_back(change);
+                              if (predecessor_is_deaf)
+                                return base::fail(Code::internal, "the predecessor has said nothing");
+                              return {};
+                            }});
     ASSERT_TRUE(opened) << opened.error().message;
     desk = *std::move(opened);
   }
@@ -87,6 +94,8 @@ class Brake : public testing::Test {
   bool unusable = false;
   domain::PolicyStanding rules;
   bool trail_broken = false;
+  bool predecessor_is_deaf = false;
+  std::vector<std::int64_t> followed, awaited;
   std::vector<Freeze> in_force;
   std::vector<domain::Act> acts;
   std::vector<std::string> lines, steps;
@@ -179,6 +188,39 @@ TEST_F(Brake, FollowsWhatASuccessorIsOrdered) {
   EXPECT_EQ(in_force[1].by, "otto");
   desk->follow();
   EXPECT_THAT(steps, ElementsAre("publish")) << "once for a change, and it is the successor who records it";
+}
+
+TEST_F(Brake, SaysWhichChangeASuccessorsPredecessorFollowsAndTriesAgainWhatFailed) {
+  freeze(order("global"));
+  desk->hold();
+  desk->follow();
+  EXPECT_THAT(followed, ElementsAre(1)) << "also when nothing has changed since";
+  auto other = store::PolicyStore::open(directory + "/policy.db");
+  ASSERT_TRUE(other) << other.error().message;
+  ASSERT_TRUE((*other)->freeze({.scope = FreezeScope::all, .since = noon, .by = "otto", .why = "incident 8"}));
+  slow = true;
+  lines.clear();
+  desk->follow();
+  desk->follow();
+  EXPECT_THAT(followed, ElementsAre(1)) << "not before it is in force";
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("not followed yet: a reactor is slow"))) << "told once";
+  slow = false;
+  desk->follow();
+  EXPECT_THAT(followed, ElementsAre(1, 2));
+  EXPECT_THAT(in_force, SizeIs(2));
+  desk->follow();
+  EXPECT_THAT(followed, SizeIs(2));
+}
+
+TEST_F(Brake, AnswersWhenThePredecessorHasPutItInForceOrSaysThatItHasNot) {
+  freeze(order("global"));
+  unfreeze(order("global"));
+  EXPECT_THAT(awaited, ElementsAre(1, 2));
+  predecessor_is_deaf = true;
+  EXPECT_THAT(freeze(order("all"))["warnings"], ElementsAre("the predecessor has said nothing"));
+  std::filesystem::remove_all(directory);
+  freeze(order("profile", "us.x"));
+  EXPECT_EQ(awaited.back(), std::numeric_limits<std::int64_t>::max()) << "it cannot read what is not in the store";
 }
 
 class Counter : public Brake {

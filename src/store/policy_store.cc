@@ -106,6 +106,12 @@ Result<std::int64_t> PolicyStore::changes_elsewhere() {
   return ask.number_at(0);
 }
 
+Result<std::int64_t> PolicyStore::newest_change() {
+  TRY(Statement ask, database_.prepare("SELECT COALESCE(MAX(number), 0) FROM events"));
+  TRY([[maybe_unused]] const bool row, ask.step());
+  return ask.number_at(0);
+}
+
 Result<std::vector<VersionRow>> PolicyStore::versions() {
   TRY(Statement rows,
       database_.prepare("SELECT number, hash, since_us, actor, why FROM versions ORDER BY number DESC"));

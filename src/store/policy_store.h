@@ -60,6 +60,9 @@ class PolicyStore {
   /// Another number than at the last time when another process has changed the file since.
   base::Result<std::int64_t> changes_elsewhere();
 
+  /// The number of the newest change of all, whoever made it; 0: there is none. It only grows.
+  base::Result<std::int64_t> newest_change();
+
   /// Newest first.
   base::Result<std::vector<VersionRow>> versions();
   /// Code::usage when there is none of this number.
