@@ -14,6 +14,7 @@
 #include "cli/issued_keys.h"
 #include "data/directory.h"
 #include "trail/lookup.h"
+#include "trail/pages.h"
 #include "wire/target.h"
 
 namespace portolan::cli {
@@ -61,6 +62,14 @@ AdminReply explain(gateway::Gateway& gateway, const AdminRequest& request) {
   return {.status = 200, .content_type = "application/json", .body = answer.dump()};
 }
 
+Result<std::optional<base::WallTime>> time_in(std::string_view query, std::string_view name) {
+  const std::string text = wire::query_value(query, name);
+  if (text.empty()) return std::nullopt;
+  base::WallTime at{};
+  if (base::parse_time(text, at)) return at;
+  return base::fail(base::Code::usage, std::string(name) + ": a time like 2026-11-21T23:05:00Z is expected");
+}
+
 AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminRequest& request) {
   trail::Filter filter;
   const auto value = [&](std::string_view name) { return wire::query_value(request.query, name); };
@@ -73,12 +82,9 @@ AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminR
   filter.call_id = value("call_id");
   filter.event_name = value("event_name");
   for (const auto& [name, target] : {std::pair{"from", &filter.from}, std::pair{"until", &filter.until}}) {
-    const std::string text = value(name);
-    if (text.empty()) continue;
-    base::WallTime at{};
-    if (!base::parse_time(text, at))
-      return control::admin_error(400, std::string(name) + ": a time like 2026-11-21T23:05:00Z is expected");
-    *target = at;
+    const auto at = time_in(request.query, name);
+    if (!at) return control::admin_error(400, at.error().message);
+    *target = *at;
   }
   if (const std::string limit = value("limit"); !limit.empty()) {
     const auto [end, failure] = std::from_chars(limit.data(), limit.data() + limit.size(), filter.limit);
@@ -91,6 +97,30 @@ AdminReply look_up(world::Disk& disk, const std::string& directory, const AdminR
   std::string lines;
   for (const std::string& record : *found) lines.append(record).append("\n");
   return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines)};
+}
+
+/// All records, from the beginning on: a page for each request, so that other orders wait for milliseconds only.
+/// The last line says where the next page begins.
+AdminReply trail_page(world::Disk& disk, const std::string& directory, const AdminRequest& request) {
+  const auto value = [&](std::string_view name) { return wire::query_value(request.query, name); };
+  trail::Bookmark after;
+  if (const std::string text = value("after"); !text.empty()) {
+    const auto mark = trail::bookmark_of(text);
+    if (!mark) return control::admin_error(400, "after: a bookmark like 7:123456 is expected");
+    after = *mark;
+  }
+  const auto from = time_in(request.query, "from");
+  if (!from) return control::admin_error(400, from.error().message);
+  const auto until = time_in(request.query, "until");
+  if (!until) return control::admin_error(400, until.error().message);
+  const auto page = trail::read_page(disk, directory, after, *from, *until);
+  if (!page) return control::admin_error(page.error().code == base::Code::usage ? 400 : 500, page.error().message);
+  std::string lines;
+  for (const std::string& record : page->records) lines.append(record).append("\n");
+  const nlohmann::ordered_json end{
+      {"page",
+       {{"next", trail::text_of(page->next)}, {"last", page->last}, {"segments_missing", page->segments_missing}}}};
+  return {.status = 200, .content_type = "application/x-ndjson", .body = lines + end.dump() + "\n"};
 }
 
 }  // namespace
@@ -208,6 +238,8 @@ void RunningGateway::mount_routes() {
   policy_desk_->mount(admin_);
   admin_.route("GET", "/api/trail",
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
+  admin_.route("GET", "/api/trail/page",
+               [this](const AdminRequest& request) { return trail_page(*disk_, data_dir_ + "/trail", request); });
 }
 
 /// Policies outlast the setting that once brought them; whoever took it away wants to know.

@@ -205,6 +205,10 @@ std::string Journey::write_record(const Call& call) const {
       .policies_hash = call.verdict.version != nullptr ? call.verdict.version->hash() : std::string_view{},
       .denied_by = call.denied_by ? name(*call.denied_by) : std::string_view{},
       .causes = causes,
+      .policy_mode = call.inference.model != nullptr && call.identity.principal != nullptr
+                         ? policy::name(mode_for(call))
+                         : std::string_view{},
+      .service_tier = call.asked.service_tier,
       .catalog = &catalog,
       .first_byte = call.first_byte_at == base::Instant{} ? base::Duration{} : call.first_byte_at - call.began};
   std::string json;

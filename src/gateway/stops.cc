@@ -48,7 +48,8 @@ Result<void> read_service_tier(Call& call) {
   return {};
 }
 
-/// What the profile says, else what the tenant says, else what is usual for the profile.
+}  // namespace
+
 policy::Mode mode_for(const Call& call) {
   const domain::Profile* profile = call.inference.profile;
   if (profile == nullptr) return policy::Mode::strict;
@@ -56,8 +57,6 @@ policy::Mode mode_for(const Call& call) {
   const std::optional<policy::Mode> tenants = call.snapshot->modes[call.identity.principal->tenant_index];
   return tenants.value_or(policy::default_mode(*profile));
 }
-
-}  // namespace
 
 Result<void> judge(Call& call, const Bench& bench) {
   TRY_VOID(receive(call));

@@ -47,6 +47,8 @@ base::Result<void> permit(Call& call, policy::CellMemory& cells);
 base::Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellMemory& cells);
 /// Quota tokens that stop 5 holds for the call.
 std::uint64_t tokens_to_hold(const Call& call);
+/// What the profile says, else what the tenant says, else what is usual for the profile. The caller is identified.
+policy::Mode mode_for(const Call& call);
 base::Result<void> reserve(Call& call, const Bench& bench, bool hold);
 base::Result<void> plan(Call& call, const Bench& bench);
 

@@ -173,6 +173,7 @@ void add_attempts(std::string& out, const CallFacts& facts) {
 constexpr std::size_t causes_max = domain::regions_max + 1;
 
 void add_policies(std::string& out, const CallFacts& facts) {
+  add_member_if_any(out, R"(,"policyMode":)", facts.policy_mode);
   if (facts.policies_number > 0) {
     add_number(out, R"(,"policies":{"version":)", facts.policies_number);
     add_member(out, R"(,"hash":)", facts.policies_hash.substr(0, 12));
@@ -207,6 +208,7 @@ void add_portolan(std::string& out, const CallFacts& facts) {
   add_member_if_any(out, R"(,"profileKind":)", facts.profile_kind);
   add_member_if_any(out, R"(,"model":)", facts.model_id);
   add_flag(out, R"(,"stream":)", facts.stream);
+  add_member_if_any(out, R"(,"serviceTier":)", facts.service_tier);
   add_ms(out, R"(,"durationMs":)", facts.duration);
   if (facts.first_byte > base::Duration::zero()) add_ms(out, R"(,"firstByteMs":)", facts.first_byte);
   if (domain::runs_model(facts.operation)) {
@@ -247,6 +249,11 @@ Outcome outcome_of(const CallFacts& facts) {
   const bool refused_by_us =
       facts.stage < domain::Stage::attempt && facts.error->facts().blame != base::Blame::upstream;
   return refused_by_us ? Outcome::denied : Outcome::failed;
+}
+
+bool may_be_cut(std::string_view text) {
+  constexpr std::size_t character_bytes_max = 4;  // a cut falls between characters
+  return text.size() + character_bytes_max > text_bytes_max;
 }
 
 void write_record(const CallFacts& facts, std::string& out) {

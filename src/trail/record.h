@@ -60,6 +60,8 @@ struct CallFacts {
   std::string_view policies_hash;
   std::string_view denied_by;                // domain::Denial; empty: stop 4 did not refuse
   std::span<const PolicyCause> causes;       // of what policies took away
+  std::string_view policy_mode;              // "strict", "subset"; empty: stop 4 was not reached
+  std::string_view service_tier;             // as it was asked for; empty: none
   const domain::Catalog* catalog = nullptr;  // names the Regions of `allowed` and `attempts`
   base::Duration first_byte{};               // to the caller; zero when none was sent
 };
@@ -73,6 +75,9 @@ Outcome outcome_of(const CallFacts& facts);
 /// The record's errorCode: CloudTrail names an authorisation failure without "Exception"; every other error keeps
 /// the type that the caller saw.
 std::string_view error_code(base::Code code);
+
+/// Whether a text of a record may be less than what was said: texts are cut at 1 KiB.
+bool may_be_cut(std::string_view text);
 
 /// Appends the JSON object, one line without the line feed. errorCode is CloudTrail's: AccessDeniedException is
 /// written "AccessDenied". Every text is cut at 1 KiB and may hold any bytes; no record grows beyond

@@ -53,10 +53,11 @@ base::Result<Segment> open_segment(world::Disk& disk, const std::string& directo
   return segment;
 }
 
-base::Result<bool> for_each_frame(Segment& segment, const std::function<bool(const Frame&)>& visit) {
+base::Result<bool> for_each_frame(Segment& segment, const std::function<bool(const Frame&)>& visit,
+                                  std::uint64_t from) {
   if (segment.unborn) return true;
   SegmentReader reader(*segment.file, segment.path, segment.size);
-  reader.seek(header_bytes);
+  reader.seek(from);
   while (true) {
     TRY(std::optional<Frame> frame, reader.next());
     if (!frame) {

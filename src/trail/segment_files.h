@@ -47,9 +47,10 @@ base::Result<bool> is_unborn(world::File& file, const std::string& path, std::ui
 /// Opens and reads the header. Code::disk; Code::corrupt, naming the file.
 base::Result<Segment> open_segment(world::Disk& disk, const std::string& directory, const SegmentPlace& place);
 
-/// Every frame, oldest first, until `visit` returns false. The result says whether it never did. Code::disk;
-/// Code::corrupt, naming file and offset: anything but whole frames up to the end, or in an open segment up to a
-/// torn end, a record in the making or reserved space.
-base::Result<bool> for_each_frame(Segment& segment, const std::function<bool(const Frame&)>& visit);
+/// Every frame from the one at `from` on, oldest first, until `visit` returns false. The result says whether it
+/// never did. Code::disk; Code::corrupt, naming file and offset: anything but whole frames up to the end, or in an
+/// open segment up to a torn end, a record in the making or reserved space.
+base::Result<bool> for_each_frame(Segment& segment, const std::function<bool(const Frame&)>& visit,
+                                  std::uint64_t from = header_bytes);
 
 }  // namespace portolan::trail
