@@ -227,6 +227,13 @@ AdminReply PolicyDesk::versions() const {
   return policy_answer({{"versions", std::move(list)}});
 }
 
+AdminReply PolicyDesk::set() const {
+  const std::scoped_lock lock(mutex_);
+  if (!standing_.in_force) return admin_error(404, "no policies are in force; name a set with --policies");
+  const domain::PolicyBundle& bundle = *standing_.in_force;
+  return policy_answer({{"version", bundle.number}, {"hash", bundle.hash}, {"files", *bundle.files}});
+}
+
 AdminReply PolicyDesk::history() const {
   const std::scoped_lock lock(mutex_);
   const auto events = store_->history(policy_events_shown_max);
@@ -396,6 +403,7 @@ AdminReply PolicyDesk::change(const store::VersionNumbers& after, const store::P
 void PolicyDesk::mount(AdminServer& admin) {
   admin.route("GET", "/api/policy", [this](const AdminRequest&) { return status(); });
   admin.route("GET", "/api/policy/history", [this](const AdminRequest&) { return history(); });
+  admin.route("GET", "/api/policy/set", [this](const AdminRequest&) { return set(); });
   admin.route("POST", "/api/policy/freeze",
               [this](const AdminRequest& request) { return freeze(request.body, request.peer_address); });
   admin.route("GET", "/api/policy/versions", [this](const AdminRequest&) { return versions(); });

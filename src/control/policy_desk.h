@@ -68,6 +68,8 @@ class PolicyDesk {
   AdminReply rollback(std::string_view order, const std::string& from);
   AdminReply versions() const;
   AdminReply history() const;
+  /// The files of the version in force: {"version", "hash", "files": {name: text}}. 404 when there is none.
+  AdminReply set() const;
   /// GET /api/policy, /api/policy/versions, /api/policy/set and /api/policy/history, POST /api/policy/freeze,
   /// /unfreeze, /apply and /rollback.
   void mount(AdminServer& admin);

@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 
 #include "iam/arn.h"
+#include "policy/supposed.h"
 
 namespace portolan::policy {
 namespace {
 
 using iam::Condition;
-using iam::Effect;
 using iam::Statement;
 
 /// Keys whose value a caller, or the moment, decides. (IAM User Guide, "AWS global condition context keys"; Service
@@ -50,57 +50,10 @@ constexpr std::array keys_of_single_requests = std::to_array<std::string_view>({
                                                                                 "bedrock:promptrouterarn",
                                                                                 "bedrock:servicetier"});
 
-bool is_of_single_requests(const Condition& condition) {
+bool is_of_single_requests(std::string_view key_lower) {
   return std::ranges::any_of(keys_of_single_requests, [&](std::string_view key) {
-    return key.ends_with('/') ? condition.key_lower.starts_with(key) : condition.key_lower == key;
+    return key.ends_with('/') ? key_lower.starts_with(key) : key_lower == key;
   });
-}
-
-/// Met at best: an Allow applies, a Deny does not.
-void take_as_met(iam::Document& document) {
-  std::erase_if(document.statements, [](const Statement& statement) {
-    return statement.effect == Effect::deny && std::ranges::any_of(statement.conditions, is_of_single_requests);
-  });
-  for (Statement& statement : document.statements) std::erase_if(statement.conditions, is_of_single_requests);
-}
-
-/// Copies the set document by document; one that is attached twice stays one.
-class UsualCase {
- public:
-  void take(Attachments& attached) {
-    take(attached.service_control);
-    take(attached.resource_control);
-  }
-  void take(Policies& policies) {
-    for (PolicyPointer& policy : policies) take(policy);
-  }
-  void take(PolicyPointer& policy) {
-    if (policy == nullptr) return;
-    PolicyPointer& known = taken_[policy.get()];
-    if (known == nullptr) {
-      Policy copy = *policy;
-      take_as_met(copy.document);
-      known = std::make_shared<const Policy>(std::move(copy));
-    }
-    policy = known;
-  }
-
- private:
-  std::map<const Policy*, PolicyPointer> taken_;
-};
-
-Organization usual_case(Organization organization) {
-  UsualCase usual;
-  usual.take(organization.root);
-  for (auto& [path, unit] : organization.units) usual.take(unit.attached);
-  for (auto& [id, account] : organization.accounts) usual.take(account.attached);
-  for (auto& [arn, principal] : organization.principals) {
-    usual.take(principal.identity);
-    usual.take(principal.boundary);
-  }
-  for (auto& [session, policy] : organization.session_policies) usual.take(policy);
-  for (auto& [listener, policy] : organization.listeners) usual.take(policy);
-  return organization;
 }
 
 }  // namespace
@@ -148,7 +101,9 @@ std::string statement_name(const Statement& statement, std::size_t number) {
 }
 
 LintSubject::LintSubject(const Organization& organization, const domain::Catalog& catalog)
-    : organization_(organization), catalog_(catalog), usual_(usual_case(organization)) {
+    : organization_(organization),
+      catalog_(catalog),
+      usual_(suppose(organization, is_of_single_requests, Supposition::best)) {
   collect_statements();
   collect_intended_calls(usual_, catalog_, calls_, lonely_pins_);
   for (std::size_t begin = 0, end = 0; begin < calls_.size(); begin = end) {
