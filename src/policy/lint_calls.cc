@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <span>
 
+#include "policy/alike.h"
 #include "policy/lint_subject.h"
 
 namespace portolan::policy {
@@ -11,13 +12,6 @@ namespace {
 
 using domain::Profile;
 using domain::RegionIndex;
-
-/// Somebody for whom the entry stands.
-std::string representative_of(const Principal& principal) {
-  std::string arn = principal.arn;
-  if (principal.is_pattern()) arn.replace(arn.size() - 1, 1, "portolan-lint");
-  return arn;
-}
 
 /// A policy variable may stand for anything.
 std::string pattern_of(const iam::Text& text) {
@@ -238,11 +232,12 @@ InferenceCall call_of(const IntendedCall& intended) {
           .profile_arn = ProfileArn::application};
 }
 
-void collect_intended_calls(const Organization& usual, const domain::Catalog& catalog,
-                            std::vector<IntendedCall>& calls, std::vector<LonelyPin>& pins) {
-  for (const auto& [arn, principal] : usual.principals)
-    if (const auto in_force = InForce::of(usual, representative_of(principal)))
-      CallCollector(usual, catalog, principal, *in_force, calls, pins).collect();
+void collect_intended_calls(const Organization& usual, std::span<const Principal* const> principals,
+                            const domain::Catalog& catalog, std::vector<IntendedCall>& calls,
+                            std::vector<LonelyPin>& pins) {
+  for (const Principal* principal : principals)
+    if (const auto in_force = InForce::of(usual, representative_of(*principal)))
+      CallCollector(usual, catalog, *principal, *in_force, calls, pins).collect();
 }
 
 }  // namespace portolan::policy

@@ -283,18 +283,18 @@ void look_for_models_without_profile(const LintSubject& subject, LintReport& rep
                fmt::format("models are granted through {}, and no policy of {} grants that profile", pin.pinned,
                            pin.principal->arn),
                "grant the profile's ARN in the source Region as well");
-  for (const auto& [arn, principal] : subject.usual().principals) {
-    if (may_use_other_profiles(principal)) continue;
-    for_each_statement(principal.identity, [&](const StatementInSet& at) {
+  for (const Principal* principal : subject.principals()) {
+    if (may_use_other_profiles(*principal)) continue;
+    for_each_statement(principal->identity, [&](const StatementInSet& at) {
       if (!at.is_allow() || !covers_inference(*at.statement) ||
           positive_condition(*at.statement, profile_arn_key) != nullptr)
         return;
       for (const iam::ResourcePattern& resource : at.statement->resources)
         if (const domain::Model* model = model_for_profiles_only(subject.catalog(), resource.text.written());
-            model != nullptr && !may_use_profile_of(subject, principal, *model))
+            model != nullptr && !may_use_profile_of(subject, *principal, *model))
           report.add(at, resource.text.written(),
                      fmt::format("{} is offered there through profiles only, and no policy of {} grants one",
-                                 model->id, principal.arn),
+                                 model->id, principal->arn),
                      "grant a profile of the model; `portolan policy generate` writes it");
     });
   }

@@ -162,17 +162,17 @@ void look_for_global_beside_geographic(const LintSubject& subject, LintReport& r
 }
 
 void look_for_shadowed_statement(const LintSubject& subject, LintReport& report) {
-  for (const auto& [arn, principal] : subject.usual().principals) {
-    const auto in_force = InForce::of(subject.usual(), arn);
-    if (!in_force || principal.is_pattern()) continue;
-    for (const PolicyPointer& policy : principal.identity) {
+  for (const Principal* principal : subject.principals()) {
+    const auto in_force = InForce::of(subject.usual(), principal->arn);
+    if (!in_force || principal->is_pattern()) continue;
+    for (const PolicyPointer& policy : principal->identity) {
       std::size_t number = 0;
       for (const Statement& statement : policy->document.statements) {
         ++number;
         if (statement.effect != iam::Effect::allow) continue;
         if (const Policy* denying = policy_denying_all_of(*in_force, statement))
           report.add({policy.get(), &statement, number}, "",
-                     fmt::format("{} denies all that it grants to {}", denying->name, arn),
+                     fmt::format("{} denies all that it grants to {}", denying->name, principal->arn),
                      "remove the statement, or narrow the Deny");
       }
     }

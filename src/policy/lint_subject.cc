@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "iam/arn.h"
+#include "policy/alike.h"
 #include "policy/supposed.h"
 
 namespace portolan::policy {
@@ -105,7 +106,10 @@ LintSubject::LintSubject(const Organization& organization, const domain::Catalog
       catalog_(catalog),
       usual_(suppose(organization, is_of_single_requests, Supposition::best)) {
   collect_statements();
-  collect_intended_calls(usual_, catalog_, calls_, lonely_pins_);
+  for (const auto& [principal, first] : first_alike(usual_))
+    if (principal == first) principals_.push_back(principal);
+  std::ranges::sort(principals_, {}, &Principal::arn);
+  collect_intended_calls(usual_, principals_, catalog_, calls_, lonely_pins_);
   for (std::size_t begin = 0, end = 0; begin < calls_.size(); begin = end) {
     const Principal* principal = calls_[begin].principal;
     while (end < calls_.size() && calls_[end].principal == principal) ++end;

@@ -80,10 +80,11 @@ struct LonelyPin {
   std::string pinned;  // as written
 };
 
-/// Judges what every principal of `usual` means to be allowed (lint_calls.cc), one principal after the other. Calls
-/// point into `usual`.
-void collect_intended_calls(const Organization& usual, const domain::Catalog& catalog,
-                            std::vector<IntendedCall>& calls, std::vector<LonelyPin>& pins);
+/// Judges what these principals of `usual` mean to be allowed (lint_calls.cc), one after the other. Calls point
+/// into `usual`.
+void collect_intended_calls(const Organization& usual, std::span<const Principal* const> principals,
+                            const domain::Catalog& catalog, std::vector<IntendedCall>& calls,
+                            std::vector<LonelyPin>& pins);
 /// The call again, to be judged otherwise.
 InferenceCall call_of(const IntendedCall& intended);
 
@@ -99,7 +100,9 @@ class LintSubject {
   /// Every statement of every document in a file, each once.
   const std::vector<StatementInSet>& statements() const { return statements_; }
   const std::vector<IntendedCall>& calls() const { return calls_; }
-  /// Those of one principal of usual(). Rules that hold a call against others of its principal look here, or their
+  /// Of usual(), one for all that are alike (alike.h): whose calls these are.
+  const std::vector<const Principal*>& principals() const { return principals_; }
+  /// Those of one of principals(). Rules that hold a call against others of its principal look here, or their
   /// work would grow with the square of the number of principals.
   std::span<const IntendedCall> calls_of(const Principal& principal) const;
   const std::vector<LonelyPin>& lonely_pins() const { return lonely_pins_; }
@@ -118,6 +121,7 @@ class LintSubject {
   const domain::Catalog& catalog_;
   Organization usual_;
   std::vector<StatementInSet> statements_;
+  std::vector<const Principal*> principals_;
   std::vector<IntendedCall> calls_;  // principal by principal
   std::map<const Principal*, std::span<const IntendedCall>> calls_by_principal_;
   std::vector<LonelyPin> lonely_pins_;
