@@ -16,6 +16,7 @@ void add_policy(CLI::App& app, int& exit_code) {
   add_policy_drift(*policy, exit_code);
   add_policy_generate(*policy, exit_code);
   add_policy_lint(*policy, exit_code);
+  add_policy_unused(*policy, exit_code);
   add_policy_replay(*policy, exit_code);
   add_policy_apply(*policy, exit_code);
   add_policy_freeze(*policy, exit_code);

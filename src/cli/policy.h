@@ -14,6 +14,7 @@ void add_policy_diff(CLI::App& policy, int& exit_code);
 void add_policy_drift(CLI::App& policy, int& exit_code);
 void add_policy_generate(CLI::App& group, int& exit_code);
 void add_policy_lint(CLI::App& group, int& exit_code);
+void add_policy_unused(CLI::App& policy, int& exit_code);
 void add_policy_replay(CLI::App& policy, int& exit_code);
 void add_policy_apply(CLI::App& group, int& exit_code);   // and rollback, versions, status, history
 void add_policy_freeze(CLI::App& group, int& exit_code);  // and unfreeze

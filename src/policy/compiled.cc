@@ -19,13 +19,6 @@ constexpr std::size_t conditions_max = 16;
 constexpr std::size_t judgements_max = 100'000;
 constexpr std::size_t remembered_max = std::size_t{1} << 20;
 
-/// Keys that differ from one request of a cell to the next: those of RequestFacts.
-bool differs_by_request(std::string_view key_lower) {
-  constexpr std::array<std::string_view, 6> keys{"aws:sourceip",  "aws:useragent",       "aws:currenttime",
-                                                 "aws:epochtime", "aws:securetransport", "bedrock:servicetier"};
-  return std::ranges::find(keys, key_lower) != keys.end();
-}
-
 /// Keys that differ from one check of a call to the next.
 bool differs_by_check(std::string_view key_lower) {
   return key_lower == "aws:requestedregion" || key_lower == "bedrock:inferenceprofilearn" ||
@@ -77,7 +70,7 @@ bool speaks_of_resource(const Statement& statement, std::string_view resource, c
 bool may_apply(const Statement& statement, const Check& check, const iam::Context& context) {
   return speaks_of_resource(statement, check.resource, context) &&
          std::ranges::all_of(statement.conditions, [&](const Condition& condition) {
-           return reads_any(condition, differs_by_request) || condition.holds(context);
+           return reads_any(condition, is_of_the_request) || condition.holds(context);
          });
 }
 
@@ -92,7 +85,7 @@ bool names_some(const Statement& statement) {
 
 bool resources_differ_by_request(const Statement& statement) {
   return std::ranges::any_of(statement.resources, [](const iam::ResourcePattern& pattern) {
-    return std::ranges::any_of(pattern.text.variables(), differs_by_request);
+    return std::ranges::any_of(pattern.text.variables(), is_of_the_request);
   });
 }
 
@@ -219,7 +212,7 @@ std::unique_ptr<const CompiledPolicies::Cell> CompiledPolicies::compile(const Qu
     for (const Statement& statement : document.statements) {
       if (!speaks_of_action(statement, call.action)) continue;
       if (resources_differ_by_request(statement)) is_mixed = true;
-      const auto differs = [](const Condition& condition) { return reads_any(condition, differs_by_request); };
+      const auto differs = [](const Condition& condition) { return reads_any(condition, is_of_the_request); };
       if (std::ranges::none_of(statement.conditions, differs)) continue;
       bool applies = false;
       for (std::size_t i = 0; i < checks.size() && !applies; ++i)
@@ -237,7 +230,7 @@ std::unique_ptr<const CompiledPolicies::Cell> CompiledPolicies::compile(const Qu
   if (cell->is_static) cell->judgement = policy::judge(call, question.mode, *organization_, in_force, *catalog_);
   for (const Condition* condition : cell->conditions)
     for_each_key(*condition, [&](std::string_view key) {
-      if (differs_by_request(key) || contexts.empty()) return;
+      if (is_of_the_request(key) || contexts.empty()) return;
       const auto values = contexts.front().find(key);
       if (!values.empty()) cell->of_principal.set(key, std::vector<std::string>(values.begin(), values.end()));
     });

@@ -2,6 +2,7 @@
 #include "policy/cross_region.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 #include "policy/sentence.h"
@@ -259,6 +260,13 @@ std::span<const std::string_view> supplied_keys() {
       "aws:viaawsservice",    "bedrock:servicetier", "bedrock:inferenceprofilearn",
   };
   return keys;
+}
+
+bool is_of_the_request(std::string_view key_lower) {
+  static constexpr std::array<std::string_view, 6> keys{"aws:sourceip",        "aws:useragent",
+                                                        "aws:currenttime",     "aws:epochtime",
+                                                        "aws:securetransport", "bedrock:servicetier"};
+  return std::ranges::find(keys, key_lower) != keys.end();
 }
 
 Judgement judge(const InferenceCall& call, Mode mode, const Organization& organization, const InForce& in_force,

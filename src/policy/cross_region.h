@@ -108,6 +108,9 @@ iam::Context context_of(const InferenceCall& call, const Check& check, const Org
 /// what would be fill in).
 std::span<const std::string_view> supplied_keys();
 
+/// Whether the key differs from one request of a caller to the next: those that RequestFacts fills in.
+bool is_of_the_request(std::string_view key_lower);
+
 /// A check with what was decided, and by what. Points into the Organization.
 struct Ruling {
   Check check;
