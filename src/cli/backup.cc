@@ -19,7 +19,7 @@
 namespace portolan::cli {
 namespace {
 
-constexpr std::string_view version = PORTOLAN_VERSION;
+constexpr std::string_view program_version = PORTOLAN_VERSION;
 
 /// What a data directory has in force beside its configuration.
 struct RulesKept {
@@ -126,7 +126,7 @@ base::Result<data::BackupSummary> make_backup(const std::string& data_dir, const
   if (RAND_bytes(plan.salt.data(), static_cast<int>(plan.salt.size())) != 1)
     return base::fail(base::Code::internal, "no randomness for the backup");
   plan.now = clock.wall();
-  plan.program_version = version;
+  plan.program_version = program_version;
   const bool replaces_nothing = !std::filesystem::exists(to);
   auto made = data::back_up(*disk, plan);
   std::error_code ignored;

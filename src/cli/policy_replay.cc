@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string place_of(const policy::ReplayCause& cause) {
+std::string where_in_set(const policy::ReplayCause& cause) {
   if (cause.document.empty()) return "-";
   return cause.line == 0 ? cause.document : fmt::format("{}:{}", cause.document, cause.line);
 }
@@ -78,7 +78,7 @@ void print_for_people(const policy::ReplaySummary& summary, const TrailSeen& see
   for (const auto& [group, count] : summary.groups())
     table.add({std::to_string(count), group.was, group.would_be, group.principal, group.action, group.called,
                group.source, group.regions.empty() ? "-" : group.regions, decided_by(group),
-               place_of(group.cause)});
+               where_in_set(group.cause)});
   if (!table.empty()) fmt::print("{}\n", table.text());
   for (const std::string& line : seen.text()) fmt::print("{}\n", line);
   fmt::print("{} calls judged by {}; {} of them were served\n", summary.calls(), basis.set, summary.served());

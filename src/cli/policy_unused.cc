@@ -73,8 +73,8 @@ base::Result<void> write_set(const UnusedAnswer& answer, const std::string& dire
   return {};
 }
 
-std::string place_of(const policy::StatementUse& use) {
-  return cli::place_of(use.policy.get(), &use.statement());
+std::string where_in_set(const policy::StatementUse& use) {
+  return place_of(use.policy.get(), &use.statement());
 }
 
 std::vector<std::string> evidence_text(const UnusedAnswer& answer) {
@@ -86,7 +86,7 @@ std::vector<std::string> evidence_text(const UnusedAnswer& answer) {
   return lines;
 }
 
-Json names_of(const domain::Catalog& catalog, domain::RegionMask mask) {
+Json region_list(const domain::Catalog& catalog, domain::RegionMask mask) {
   Json names = Json::array();
   for (const domain::RegionIndex region : mask) names.push_back(catalog.region(region).name);
   return names;
@@ -98,8 +98,8 @@ Json json_of(const domain::Catalog& catalog, const policy::UnusedGrant& grant) {
             {"action", grant.action},
             {grant.called.profile != nullptr ? "profile" : "model", grant.called.id()},
             {"calls", grant.calls},
-            {"sources", names_of(catalog, grant.sources)},
-            {"destinations", names_of(catalog, grant.destinations)},
+            {"sources", region_list(catalog, grant.sources)},
+            {"destinations", region_list(catalog, grant.destinations)},
             {"granted_by", grant.granted_by}}}};
 }
 
@@ -194,7 +194,7 @@ void print_grants(const UnusedAnswer& answer) {
 void print_statements(const policy::Unused& unused) {
   for (const policy::StatementUse& use : unused.statements)
     if (use.calls == 0)
-      fmt::print("no call used {} ({}, {})\n", place_of(use),
+      fmt::print("no call used {} ({}, {})\n", where_in_set(use),
                  policy::statement_words(use.policy.get(), &use.statement()), iam::name(use.policy->document.kind));
   for (const std::string& principal : unused.never_called) fmt::print("no call was made by {}\n", principal);
 }

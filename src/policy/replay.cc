@@ -13,7 +13,7 @@ namespace portolan::policy {
 namespace {
 
 using domain::RecordedCall;
-using Verdict = ReplayedCall::Verdict;
+using ReplayVerdict = ReplayedCall::Verdict;
 
 /// Keys that the gateway supplies and some records lack.
 struct LackedKey {
@@ -59,22 +59,22 @@ ReplayCause cause_of(const Ruling& ruling, std::string region) {
 
 }  // namespace
 
-std::string_view name(Verdict verdict) {
+std::string_view name(ReplayVerdict verdict) {
   switch (verdict) {
-    case Verdict::allowed:
+    case ReplayVerdict::allowed:
       return "allowed";
-    case Verdict::pruned:
+    case ReplayVerdict::pruned:
       return "pruned";
-    case Verdict::denied:
+    case ReplayVerdict::denied:
       return "denied";
-    case Verdict::undecidable:
+    case ReplayVerdict::undecidable:
       return "undecidable";
   }
   return "";
 }
 
 bool ReplayedCall::moves(const RecordedCall& call) const {
-  return verdict == Verdict::pruned && call.outcome == RecordedCall::Outcome::served &&
+  return verdict == ReplayVerdict::pruned && call.outcome == RecordedCall::Outcome::served &&
          std::ranges::find(allowed, call.inference_region) == allowed.end();
 }
 
@@ -119,7 +119,7 @@ ReplayedCall Replay::judge(const RecordedCall& call) {
   RecordedTarget target = recorded_target(call, *catalog_);
   replayed.action = action(target.inference);
   if (!target.needs.empty()) {
-    replayed.verdict = Verdict::undecidable;
+    replayed.verdict = ReplayVerdict::undecidable;
     replayed.needs = std::move(target.needs);
     return replayed;
   }
@@ -158,7 +158,7 @@ void Replay::decide(Question question, const RecordedCall& call, ReplayedCall& r
   }
   replayed.mode = modes.front();
   if (!keys_matter && !mode_matters) return tell(*judgement, call.principal, replayed);
-  replayed.verdict = Verdict::undecidable;
+  replayed.verdict = ReplayVerdict::undecidable;
   if (mode_matters) replayed.needs.emplace_back("the mode, strict or subset");
   for (std::size_t i = 0; keys_matter && i < lacked_keys.size(); ++i)
     if ((unknown >> i & 1u) != 0) replayed.needs.push_back(fmt::format("key {}", lacked_keys[i].key));
@@ -168,7 +168,7 @@ void Replay::tell(const Judgement& judgement, std::string_view principal, Replay
   for (const domain::RegionIndex region : judgement.allowed)
     replayed.allowed.push_back(catalog_->region(region).name);
   if (!judgement.is_allowed()) {
-    replayed.verdict = Verdict::denied;
+    replayed.verdict = ReplayVerdict::denied;
     if (organization_->find_principal(principal) == nullptr) {
       replayed.causes.push_back({.region = {}, .kind = "unnamed", .level = {}, .document = {}, .statement = {}});
       return;
@@ -179,7 +179,7 @@ void Replay::tell(const Judgement& judgement, std::string_view principal, Replay
     return;
   }
   if (judgement.pruned.empty()) return;
-  replayed.verdict = Verdict::pruned;
+  replayed.verdict = ReplayVerdict::pruned;
   for (const domain::RegionIndex region : judgement.pruned)
     if (const Ruling* ruling = judgement.ruling_for(region))
       replayed.causes.push_back(cause_of(*ruling, catalog_->region(region).name));

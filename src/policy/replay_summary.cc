@@ -9,12 +9,12 @@ namespace portolan::policy {
 namespace {
 
 using domain::RecordedCall;
-using Outcome = RecordedCall::Outcome;
-using Verdict = ReplayedCall::Verdict;
+using CallOutcome = RecordedCall::Outcome;
+using ReplayVerdict = ReplayedCall::Verdict;
 
 /// Denied by a policy, and not by a freeze or the tenant's rules, which a set of policies does not change.
 bool was_denied_by_policy(const RecordedCall& call) {
-  return call.outcome == Outcome::denied && !call.denied_by.empty() && call.denied_by != "freeze" &&
+  return call.outcome == CallOutcome::denied && !call.denied_by.empty() && call.denied_by != "freeze" &&
          call.denied_by != "tenant";
 }
 
@@ -26,13 +26,13 @@ int rank(const ReplayGroup& group) {
 
 }  // namespace
 
-std::string_view name(Outcome outcome) {
+std::string_view name(CallOutcome outcome) {
   switch (outcome) {
-    case Outcome::served:
+    case CallOutcome::served:
       return "served";
-    case Outcome::denied:
+    case CallOutcome::denied:
       return "denied";
-    case Outcome::failed:
+    case CallOutcome::failed:
       return "failed";
   }
   return "";
@@ -40,27 +40,28 @@ std::string_view name(Outcome outcome) {
 
 void ReplaySummary::add(const RecordedCall& call, const ReplayedCall& replayed) {
   ++calls_;
-  if (call.outcome == Outcome::served) ++served_;
+  if (call.outcome == CallOutcome::served) ++served_;
   if (replayed.takes_away(call)) ++served_denied_;
   if (replayed.moves(call)) ++served_moved_;
-  if (replayed.verdict == Verdict::pruned) ++pruned_;
-  if (replayed.verdict == Verdict::undecidable) ++undecidable_;
-  const bool is_opened =
-      was_denied_by_policy(call) && (replayed.verdict == Verdict::allowed || replayed.verdict == Verdict::pruned);
+  if (replayed.verdict == ReplayVerdict::pruned) ++pruned_;
+  if (replayed.verdict == ReplayVerdict::undecidable) ++undecidable_;
+  const bool is_opened = was_denied_by_policy(call) &&
+                         (replayed.verdict == ReplayVerdict::allowed || replayed.verdict == ReplayVerdict::pruned);
   if (is_opened) ++denied_allowed_;
   // What was denied and stays so, or was allowed in full and stays so, changes nothing.
-  if (call.outcome == Outcome::denied && !is_opened && replayed.verdict != Verdict::undecidable) return;
-  if (replayed.verdict == Verdict::allowed && !is_opened) return;
+  if (call.outcome == CallOutcome::denied && !is_opened && replayed.verdict != ReplayVerdict::undecidable) return;
+  if (replayed.verdict == ReplayVerdict::allowed && !is_opened) return;
 
-  const ReplayGroup whole{.was = std::string{name(call.outcome)},
-                          .would_be = std::string{is_opened ? name(Verdict::allowed) : name(replayed.verdict)},
-                          .principal = call.principal,
-                          .action = std::string{replayed.action},
-                          .called = call.profile.empty() ? call.model : call.profile,
-                          .source = call.source,
-                          .regions = {},
-                          .cause = {},
-                          .needs = replayed.needs};
+  const ReplayGroup whole{
+      .was = std::string{name(call.outcome)},
+      .would_be = std::string{is_opened ? name(ReplayVerdict::allowed) : name(replayed.verdict)},
+      .principal = call.principal,
+      .action = std::string{replayed.action},
+      .called = call.profile.empty() ? call.model : call.profile,
+      .source = call.source,
+      .regions = {},
+      .cause = {},
+      .needs = replayed.needs};
   if (is_opened || replayed.causes.empty()) {
     ++groups_[whole];
     return;

@@ -15,7 +15,7 @@ namespace {
 using domain::RegionIndex;
 using domain::RegionMask;
 
-constexpr std::string_view inference_actions[] = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"};
+constexpr std::string_view actions_in_evidence[] = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"};
 
 /// What was used of one profile or model by one action, by all who are one entry of the set.
 using UseBySource = std::map<RegionIndex, Use>;
@@ -78,11 +78,11 @@ class Tracing {
                              .profile_arn = options_.profile_arn};
     const auto in_force = InForce::of(usual_, cell.principal);
     const Judgement judgement = judge(call, cell.mode, usual_, *in_force, *uses_.catalog());
+    if (entry != nullptr) entries_[entry].any = true;
     if (entry == nullptr || !judgement.is_allowed()) {
       unused_.denied_by_now.push_back({.cell = cell, .use = use});
       return;
     }
-    entries_[entry].any = true;
     entries_[entry].by_called_and_action[{cell.called, cell.action}][cell.source].add(use);
     for (const Ruling& ruling : judgement.rulings)
       if (ruling.check.part != Check::Part::pruning && !ruling.denies())
@@ -144,7 +144,7 @@ class Tracing {
   }
 
   void collect_grants(const Principal& principal, const Called& called) {
-    for (const std::string_view action : inference_actions) {
+    for (const std::string_view action : actions_in_evidence) {
       const auto& by_called = entries_[&principal].by_called_and_action;
       const auto found = by_called.find({called.id(), std::string{action}});
       static const UseBySource nothing;
@@ -179,7 +179,7 @@ class Tracing {
       caller.arn = representative_of(principal);
       if (const auto name = principal_name(principal.arn)) caller.account_id = name->account;
     }
-    const domain::Inference inference{.operation = action == inference_actions[1]
+    const domain::Inference inference{.operation = action == actions_in_evidence[1]
                                                        ? domain::Operation::converse_stream
                                                        : domain::Operation::converse,
                                       .requested = {},

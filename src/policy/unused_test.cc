@@ -147,6 +147,7 @@ TEST(Unused, SaysWhatOlderPoliciesAllowedAndTheseDoNot) {
                {served(used_profile)});
   ASSERT_THAT(found.unused.denied_by_now, SizeIs(1));
   EXPECT_EQ(found.unused.denied_by_now.front().cell.called, used_profile);
+  EXPECT_THAT(found.unused.never_called, ElementsAre(app_role)) << "alice did call";
 }
 
 TEST(Tightened, HasTheActionsResourcesAndProfilesThatWereUsed) {

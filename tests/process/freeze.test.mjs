@@ -132,3 +132,37 @@ test("a freeze outlasts a crash, and is in a backup", async () => {
     await rm(scratch, { recursive: true, force: true });
   }
 });
+
+test("a restore says what is in force, and lifts no freeze that the directory it replaces has", async () => {
+  const scratch = await mkdtemp(path.join(tmpdir(), "portolan-freeze-"));
+  try {
+    const dataDir = path.join(scratch, "data");
+    const portolan = await Portolan.up({ timeScale: 20, dataDir });
+    assert.equal((await portolan.cli(["policy", "freeze", "global", "--why", "incident 1"])).code, 0);
+    const backup = path.join(scratch, "backup");
+    const key = { env: { BACKUP_KEY: "correct horse battery" } };
+    assert.equal((await run(["backup", "--to", backup, "--key", "env:BACKUP_KEY", "--data-dir", dataDir], key)).code, 0);
+    assert.equal((await portolan.cli(["policy", "freeze", "all", "--why", "incident 2"])).code, 0);
+    await portolan.stop();
+
+    const restore = (to, ...more) => run(["restore", "--from", backup, "--key", "env:BACKUP_KEY", "--data-dir", to, ...more], key);
+    const refused = await restore(dataDir);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /name it with --replaces, for these freezes are in force there:\n.*Global.*incident 1\n.*all inference since .*: incident 2/);
+    const alone = await restore(path.join(scratch, "alone"));
+    assert.equal(alone.code, 0, alone.stderr);
+    assert.match(alone.stdout, /policies in force: none\nfrozen: .* by .*: incident 1\n$/);
+    const replaced = path.join(scratch, "replaced");
+    const { code, stdout, stderr } = await restore(replaced, "--replaces", dataDir);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /incident 1\nfrozen: all inference since .*: incident 2\n1 of these the backup did not have/);
+    const again = await Portolan.up({ timeScale: 20, dataDir: replaced });
+    try {
+      await assert.rejects(again.runtime({ maxAttempts: 1 }).send(question()), { name: "AccessDeniedException" });
+    } finally {
+      await again.stop();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+});
