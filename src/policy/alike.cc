@@ -51,7 +51,7 @@ class Kinds {
 
   /// Equal for principals that are alike.
   std::string kind_of(const Principal& principal) {
-    const std::string arn = representative_of(principal);
+    std::string arn = representative_of(principal);
     const auto name = principal_name(arn);
     const auto in_force = InForce::of(organization_, arn);
     if (!name || !in_force) return arn;
