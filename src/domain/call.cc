@@ -44,6 +44,16 @@ std::string_view event_name(Operation operation) {
       return "ListInferenceProfiles";
     case Operation::get_inference_profile:
       return "GetInferenceProfile";
+    case Operation::create_inference_profile:
+      return "CreateInferenceProfile";
+    case Operation::delete_inference_profile:
+      return "DeleteInferenceProfile";
+    case Operation::tag_resource:
+      return "TagResource";
+    case Operation::untag_resource:
+      return "UntagResource";
+    case Operation::list_tags_for_resource:
+      return "ListTagsForResource";
     case Operation::list_foundation_models:
       return "ListFoundationModels";
     case Operation::list_openai_models:
@@ -61,6 +71,10 @@ Dialect dialect(Operation operation) {
 
 bool runs_model(Operation operation) {
   return operation <= Operation::chat_completions;
+}
+
+bool changes_profiles(Operation operation) {
+  return operation >= Operation::create_inference_profile && operation <= Operation::untag_resource;
 }
 
 std::string_view name(Candidate::Standing standing) {

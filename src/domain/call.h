@@ -37,6 +37,11 @@ enum class Operation : std::uint8_t {
   chat_completions,  // streamed or not: Inference::stream
   list_inference_profiles,
   get_inference_profile,
+  create_inference_profile,
+  delete_inference_profile,
+  tag_resource,
+  untag_resource,
+  list_tags_for_resource,
   list_foundation_models,
   list_openai_models,
   unknown,
@@ -45,6 +50,8 @@ std::string_view event_name(Operation operation);
 Dialect dialect(Operation operation);
 /// True for the operations that run a model and therefore pass all nine stops with a Region.
 bool runs_model(Operation operation);
+/// True for the operations that change application profiles.
+bool changes_profiles(Operation operation);
 
 /// What a tenant's calls are worth when not all can be taken; the lowest is refused first.
 enum class CallClass : std::uint8_t { batch, standard, critical };

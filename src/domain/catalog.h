@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/application_profile.h"
 #include "domain/region.h"
 
 namespace portolan::domain {
@@ -64,7 +65,13 @@ struct Profile {
   RegionMask sources;                                  // where the profile can be called
   std::array<RegionMask, regions_max> destinations{};  // by source Region; empty where it cannot be called
   std::string policy_mode;                             // how policies judge it, if its definition says
+  /// Of an application profile: what was made, which outlives this, and the profile that it copies, if it copies
+  /// one and not a model.
+  const ApplicationProfile* application = nullptr;
+  const Profile* copy_of = nullptr;
 
+  /// Its calls may run wherever the provider likes. The kind of an application profile does not say.
+  bool is_global() const { return (copy_of != nullptr ? copy_of->kind : kind) == ProfileKind::global; }
   RegionMask destinations_from(RegionIndex source) const {
     return source < regions_max ? destinations[source] : RegionMask{};
   }

@@ -51,7 +51,7 @@ class Histogram {
 /// One reactor's counters. Written by that reactor, read by scrapes.
 struct Counters {
   using Count = std::atomic<std::uint64_t>;
-  static constexpr std::size_t operations = 10;
+  static constexpr std::size_t operations = 15;
   static constexpr std::size_t codes = 64;
 
   std::array<Count, operations> calls{};                                // by operation, all
