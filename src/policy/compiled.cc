@@ -17,6 +17,8 @@ using iam::Statement;
 // Truths are kept by their bits, and each combination that occurs is a judgement in memory.
 constexpr std::size_t conditions_max = 16;
 constexpr std::size_t judgements_max = 100'000;
+// Callers make application profiles and change their tags as they like, and each of these is a cell of its own.
+constexpr std::size_t application_cells_max = 50'000;
 constexpr std::size_t remembered_max = std::size_t{1} << 20;
 
 /// Keys that differ from one check of a call to the next.
@@ -101,14 +103,16 @@ CompiledPolicies::CompiledPolicies(std::shared_ptr<const Organization> organizat
     : organization_(std::move(organization)), catalog_(std::move(catalog)), profile_arn_(profile_arn) {}
 
 InferenceCall CompiledPolicies::call_of(const Question& question) const {
+  const domain::Profile* profile = question.inference.profile;
+  const bool is_application = profile != nullptr && profile->application != nullptr;
   return {.principal = question.principal.arn,
           .account = question.principal.account_id,
           .action = action(question.inference),
-          .target = {.profile = question.inference.profile,
+          .target = {.profile = profile,
                      .model = question.inference.model,
                      .source = question.inference.source,
-                     .copy_of = nullptr,
-                     .tags = {}},
+                     .copy_of = is_application ? profile->copy_of : nullptr,
+                     .tags = is_application ? profile->application->tags : domain::Tags{}},
           .request = question.facts,
           .profile_arn = profile_arn_};
 }
@@ -180,16 +184,20 @@ const CompiledPolicies::Cell& CompiledPolicies::cell(const Question& question) c
   // By what they are, not by address: a catalog of another configuration may be meant.
   const domain::RegionMask destinations =
       inference.profile != nullptr ? inference.profile->destinations_from(inference.source) : domain::RegionMask{};
-  const std::string key =
-      fmt::format("{} {} {} {} {} {:x}", action(inference), name(question.mode),
-                  inference.profile != nullptr ? inference.profile->id : "",
-                  inference.profile != nullptr ? inference.profile->model->id : inference.model->id,
-                  inference.source, destinations.bits());
+  std::string key = fmt::format("{} {} {} {} {} {:x}", action(inference), name(question.mode),
+                                inference.profile != nullptr ? inference.profile->id : "",
+                                inference.profile != nullptr ? inference.profile->model->id : inference.model->id,
+                                inference.source, destinations.bits());
+  const bool is_application = inference.profile != nullptr && inference.profile->application != nullptr;
+  if (is_application)
+    for (const auto& [tag, value] : inference.profile->application->tags)
+      key += fmt::format("\n{}\n{}", tag, value);
   Class* principals = nullptr;
   {
     const std::scoped_lock lock(mutex_);
     principals = &class_of(question.principal);
     if (const auto found = principals->cells.find(key); found != principals->cells.end()) return *found->second;
+    if (is_application && ++application_cells_ > application_cells_max) return judged_anew_;
   }
   // Compiled without the lock; of two that do the same, the first stays.
   std::unique_ptr<const Cell> fresh = compile(question, principals->in_force);

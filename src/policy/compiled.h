@@ -5,7 +5,8 @@
 // the reference (cross_region.h) when it is first asked for, and kept. Most cells are static: no statement that
 // could apply reads anything that differs from one request to the next (its address, its time …), so one judgement
 // answers all calls. Of the others the conditions that read such keys are known; a call evaluates those alone, and
-// calls for which the same of them hold share one judgement.
+// calls for which the same of them hold share one judgement. Cells of application profiles are of their tags too,
+// and limited in number: beyond it such calls are judged by the reference.
 //
 // Principals for whom the same policies say the same share their cells: those with the same documents and account,
 // and equal values of whatever these documents read of a principal.
@@ -97,7 +98,10 @@ class CompiledPolicies {
   std::shared_ptr<const domain::Catalog> catalog_;
   ProfileArn profile_arn_;
 
+  Cell judged_anew_;  // neither static nor shared: for what there are too many of
+
   mutable std::mutex mutex_;  // guards everything below
+  mutable std::size_t application_cells_ = 0;
   mutable std::unordered_map<const iam::Document*, Reads> reads_;
   mutable std::unordered_map<std::string, Class*> class_by_principal_;
   mutable std::unordered_map<std::string, std::unique_ptr<Class>> classes_;  // by signature

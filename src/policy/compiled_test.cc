@@ -239,6 +239,51 @@ TEST_F(CompiledCell, IsSharedByPrincipalsThatNothingTellsApart) {
   EXPECT_EQ(shared.classes(), 1u);
 }
 
+/// `call` through a copy of its profile with these tags.
+struct CopiedCall {
+  CopiedCall(AskedCall call, domain::Tags tags, const domain::Profile* of) : asked(std::move(call)) {
+    made = {.id = "abcdefghijkl", .tags = std::move(tags)};
+    profile = *of;
+    profile.id = made.id;
+    profile.kind = domain::ProfileKind::application;
+    profile.application = &made;
+    profile.copy_of = of;
+    asked.inference.profile = &profile;
+  }
+  CopiedCall(const CopiedCall&) = delete;
+
+  domain::ApplicationProfile made;
+  domain::Profile profile;
+  AskedCall asked;
+};
+
+TEST_F(CompiledCell, OfAnApplicationProfileIsOfItsTagsToo) {
+  Json statement = deny({{"StringEquals", {{"aws:ResourceTag/Team", "search"}}}});
+  statement["Resource"] = "arn:aws:bedrock:*:*:application-inference-profile/*";
+  const CompiledPolicies policies = compile(one_statement(statement));
+  const domain::Profile* original = call().inference.profile;
+  CellMemory memory;
+  Judgement anew;
+  for (const std::string_view team : {"search", "ads", "search"}) {
+    const CopiedCall copied(call(), {{"Team", std::string{team}}}, original);
+    memory.forget();  // as with each new snapshot
+    const Judgement& judgement = memory.judge(policies, copied.asked.question(), anew);
+    EXPECT_EQ(judgement.is_allowed(), team == "ads") << team;
+    EXPECT_EQ(summary(judgement), summary(policies.judge(copied.asked.question())));
+  }
+  EXPECT_EQ(policies.cells(), 2u) << "the same tags are the same cell";
+}
+
+TEST_F(CompiledCell, ReadsTheCopyOrTheCopiedAsTheSettingSays) {
+  const domain::Profile* original = call().inference.profile;
+  const CopiedCall copied(call(), {}, original);
+  const Json statement =
+      deny({{"ArnLike", {{"bedrock:InferenceProfileArn", "arn:aws:bedrock:*:*:application-inference-profile/*"}}}});
+  const auto set = organization_of(one_statement(statement));
+  EXPECT_FALSE(CompiledPolicies(set, catalog, ProfileArn::application).judge(copied.asked.question()).is_allowed());
+  EXPECT_TRUE(CompiledPolicies(set, catalog, ProfileArn::system).judge(copied.asked.question()).is_allowed());
+}
+
 TEST_F(CompiledCell, RefusesAPrincipalThatTheOrganisationDoesNotName) {
   const CompiledPolicies policies = compile(one_statement(deny({{"Null", {{"aws:RequestedRegion", "true"}}}})));
   const AskedCall stranger = call(4);

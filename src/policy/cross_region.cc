@@ -148,8 +148,14 @@ bool is_of_the_call(Part part) {
   return part != Part::destination && part != Part::pruning;
 }
 
-Ruling ruling_of(const InferenceCall& call, Check check, const Organization& organization,
-                 const InForce& in_force) {
+std::string callable_from(const Target& target, const domain::Catalog& catalog) {
+  const RegionMask sources = target.profile != nullptr ? target.profile->sources : model_of(target).in_region;
+  return sources.empty() ? std::string{"nowhere by its bare id"} : catalog.names(sources);
+}
+
+}  // namespace
+
+Ruling rule(const InferenceCall& call, Check check, const Organization& organization, const InForce& in_force) {
   const iam::Context context = context_of(call, check, organization, in_force);
   Ruling ruling;
   ruling.decision = iam::evaluate(
@@ -162,13 +168,6 @@ Ruling ruling_of(const InferenceCall& call, Check check, const Organization& org
   return ruling;
 }
 
-std::string callable_from(const Target& target, const domain::Catalog& catalog) {
-  const RegionMask sources = target.profile != nullptr ? target.profile->sources : model_of(target).in_region;
-  return sources.empty() ? std::string{"nowhere by its bare id"} : catalog.names(sources);
-}
-
-}  // namespace
-
 std::string_view name(Mode mode) {
   return mode == Mode::strict ? "strict" : "subset";
 }
@@ -180,6 +179,7 @@ std::optional<Mode> mode_named(std::string_view name) {
 }
 
 Mode default_mode(const domain::Profile& profile) {
+  if (profile.copy_of != nullptr) return default_mode(*profile.copy_of);
   const bool is_shipped = domain::Catalog::builtin()->find_profile(profile.id) != nullptr;
   return is_shipped && profile.kind != ProfileKind::application ? Mode::strict : Mode::subset;
 }
@@ -258,6 +258,7 @@ std::span<const std::string_view> supplied_keys() {
       "aws:resourceorgpaths", "aws:resourcetag/",    "aws:securetransport",
       "aws:sourceip",         "aws:useragent",       "aws:username",
       "aws:viaawsservice",    "bedrock:servicetier", "bedrock:inferenceprofilearn",
+      "aws:requesttag/",      "aws:tagkeys",
   };
   return keys;
 }
@@ -276,8 +277,7 @@ Judgement judge(const InferenceCall& call, Mode mode, const Organization& organi
   int first_denial = -1;       // whatever it is of
   int first_call_denial = -1;  // of the call as a whole
   for (Check& check : checks_of(call, mode, catalog)) {
-    const Ruling& ruling =
-        judgement.rulings.emplace_back(ruling_of(call, std::move(check), organization, in_force));
+    const Ruling& ruling = judgement.rulings.emplace_back(rule(call, std::move(check), organization, in_force));
     if (!ruling.denies()) continue;
     const int index = static_cast<int>(judgement.rulings.size()) - 1;
     if (first_denial < 0) first_denial = index;
@@ -321,13 +321,8 @@ std::string denial_text(const InferenceCall& call, const Judgement& judgement, c
         callable_from(call.target, catalog));
   }
   const Ruling& ruling = judgement.rulings[static_cast<std::size_t>(judgement.denied_by)];
-  const std::string_view kind = iam::name(ruling.decision.by.kind);
-  const bool takes_an = std::string_view{"aeio"}.contains(kind.front());
-  const std::string why = ruling.decision.outcome == iam::Outcome::explicit_deny
-                              ? fmt::format("with an explicit deny in {} {}", takes_an ? "an" : "a", kind)
-                              : fmt::format("because no {} allows the {} action", kind, call.action);
-  return fmt::format("{} {} (Region {})", not_authorized(call.principal, call.action, ruling.check.resource), why,
-                     ruling.check.requested_region);
+  return fmt::format("{} {} (Region {})", not_authorized(call.principal, call.action, ruling.check.resource),
+                     denial_reason(ruling.decision, call.action), ruling.check.requested_region);
 }
 
 }  // namespace portolan::policy

@@ -40,7 +40,8 @@ namespace portolan::policy {
 enum class Mode : std::uint8_t { strict, subset };
 std::string_view name(Mode mode);
 std::optional<Mode> mode_named(std::string_view name);
-/// strict for AWS's own profiles, those of the shipped catalog; subset for those that were made here.
+/// strict for AWS's own profiles, those of the shipped catalog, and for copies of them; subset for those that were
+/// made here.
 Mode default_mode(const domain::Profile& profile);
 
 /// Which ARN `bedrock:InferenceProfileArn` holds when an application profile is called. AWS does not document it.
@@ -54,7 +55,7 @@ struct Target {
   /// Of an application profile that copies one of AWS's: that one. Its kind says whether the call is Global.
   const domain::Profile* copy_of = nullptr;
   /// Of an application profile: what aws:ResourceTag/… reads.
-  std::vector<std::pair<std::string, std::string>> tags;
+  domain::Tags tags;
 };
 
 /// What the request says besides. Views must outlive the judging.
@@ -103,15 +104,15 @@ std::vector<Check> checks_of(const InferenceCall& call, Mode mode, const domain:
 iam::Context context_of(const InferenceCall& call, const Check& check, const Organization& organization,
                         const InForce& in_force);
 
-/// The keys that context_of() can fill in, lower-case; one that ends in '/' goes on with the key of a tag. Every
-/// other condition key is absent from every check (unless RequestFacts::further has it, which only people who ask
-/// what would be fill in).
+/// The keys that checks can have, those of the control plane included, lower-case; one that ends in '/' goes on
+/// with the key of a tag. Every other condition key is absent from every check (unless RequestFacts::further has
+/// it, which only people who ask what would be fill in).
 std::span<const std::string_view> supplied_keys();
 
 /// Whether the key differs from one request of a caller to the next: those that RequestFacts fills in.
 bool is_of_the_request(std::string_view key_lower);
 
-/// A check with what was decided, and by what. Points into the Organization.
+/// A check with what was decided, and by what: rule() judges one. Points into the Organization.
 struct Ruling {
   Check check;
   iam::Decision decision;
@@ -125,6 +126,8 @@ struct Ruling {
                                               : decision.outcome != iam::Outcome::allowed;
   }
 };
+
+Ruling rule(const InferenceCall& call, Check check, const Organization& organization, const InForce& in_force);
 
 struct Judgement {
   Mode mode = Mode::strict;

@@ -415,6 +415,11 @@ TEST(CrossRegion, IsStrictForAwsProfilesAndASubsetForThoseMadeHere) {
   domain::Profile configured = coasts();
   configured.kind = domain::ProfileKind::geographic;  // as one under `profiles` in the configuration
   EXPECT_EQ(default_mode(configured), Mode::subset);
+  domain::Profile copy = coasts();
+  copy.copy_of = shipped().find_profile(us_sonnet);
+  EXPECT_EQ(default_mode(copy), Mode::strict) << "a copy is judged as what it copies";
+  copy.copy_of = &configured;
+  EXPECT_EQ(default_mode(copy), Mode::subset);
 }
 
 TEST(CrossRegion, PutsTheApplicationOrTheSystemProfileIntoTheConditionKey) {

@@ -57,16 +57,19 @@ TEST(SuppliedKeys, AreAllInTheChecksOfACallThatSaysEverything) {
   const std::shared_ptr<const domain::Catalog> catalog = domain::Catalog::builtin();
   const domain::Profile* profile = catalog->find_profile("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
   ASSERT_NE(profile, nullptr);
-  const InferenceCall call{.principal = alice,
-                           .target = {.profile = profile,
-                                      .model = profile->model,
-                                      .source = catalog->find_region("us-east-1"),
-                                      .tags = {{"team", "search"}}},
-                           .request = {.source_ip = "192.0.2.7",
-                                       .now = base::WallTime{},
-                                       .secure_transport = true,
-                                       .service_tier = "priority",
-                                       .user_agent = "sdk"}};
+  const InferenceCall call{
+      .principal = alice,
+      .target = {.profile = profile,
+                 .model = profile->model,
+                 .source = catalog->find_region("us-east-1"),
+                 .tags = {{"team", "search"}}},
+      .request = {.source_ip = "192.0.2.7",
+                  .now = base::WallTime{},
+                  .secure_transport = true,
+                  .service_tier = "priority",
+                  .user_agent = "sdk",
+                  // of the control plane alone
+                  .further = {{"aws:RequestTag/team", {"search"}}, {"aws:TagKeys", {"team"}}}}};
   const auto in_force = InForce::of(organization, alice);
   ASSERT_TRUE(in_force.has_value());
   const std::vector<Check> checks = checks_of(call, Mode::strict, *catalog);

@@ -25,6 +25,14 @@ std::vector<const T*> those_matched(const std::vector<std::string>& globs,
   return matched;
 }
 
+/// What a tenant's rules speak of: in place of an application profile, what it copies.
+domain::Inference ruled(domain::Inference inference) {
+  if (inference.profile == nullptr || inference.profile->application == nullptr) return inference;
+  inference.model = inference.profile->model;
+  inference.profile = inference.profile->copy_of;
+  return inference;
+}
+
 /// A key may be narrower than its tenant. Its globs are not compiled: few keys have any.
 bool key_may_name(const domain::Principal& principal, const domain::Inference& inference) {
   if (principal.profile_globs.empty()) return true;
@@ -68,11 +76,12 @@ base::Result<domain::Grant> Permissions::permit(const domain::Principal& princip
   if (principal.tenant_index >= tenants_.size())
     return denied(principal, inference, fmt::format("no tenant \"{}\" is configured", principal.tenant));
   const Tenant& tenant = tenants_[principal.tenant_index];
-  if (!tenant.may_name(inference))
+  const domain::Inference named = ruled(inference);
+  if (!tenant.may_name(named))
     return denied(principal, inference,
                   fmt::format("tenant \"{}\" allows only the profiles {}", tenant.name,
                               fmt::join(tenant.profile_globs, ", ")));
-  if (!key_may_name(principal, inference))
+  if (!key_may_name(principal, named))
     return denied(principal, inference,
                   fmt::format("key {} allows only the profiles {}", principal.key_id,
                               fmt::join(principal.profile_globs, ", ")));
@@ -85,7 +94,7 @@ base::Result<domain::Grant> Permissions::permit(const domain::Principal& princip
 bool Permissions::may_use(const domain::Principal& principal, const domain::Profile& profile) const {
   if (principal.tenant_index >= tenants_.size()) return false;
   const Tenant& tenant = tenants_[principal.tenant_index];
-  const domain::Inference named{.profile = &profile};
+  const domain::Inference named = ruled({.profile = &profile});
   if (!tenant.may_name(named) || !key_may_name(principal, named)) return false;
   for (const domain::RegionIndex source : profile.sources)
     if (!tenant.narrowed(profile.destinations_from(source)).empty()) return true;

@@ -26,7 +26,8 @@ class Permissions {
 
   /// Code::access_denied names action, resource, Region and the rule. `inference` has passed stop 3; its model and
   /// profile belong to the configuration's catalog. A model called by its bare id runs in the source Region alone;
-  /// a tenant or key that is limited to profiles may call it only if one of its globs matches the model's id.
+  /// a tenant or key that is limited to profiles may call it only if one of its globs matches the model's id. An
+  /// application profile is what it copies.
   base::Result<domain::Grant> permit(const domain::Principal& principal, const domain::Inference& inference) const;
 
   /// Whether the principal may see and call this profile at all (for listings): the profile is among those of its

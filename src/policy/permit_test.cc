@@ -71,6 +71,31 @@ class Permit : public testing::Test {
   std::unique_ptr<Permissions> permissions_;
 };
 
+TEST_F(Permit, TakesAnApplicationProfileForWhatItCopies) {
+  const domain::ApplicationProfile made{.id = "abcdefghijkl"};
+  domain::Profile copy = *profile_;
+  copy.id = made.id;
+  copy.kind = domain::ProfileKind::application;
+  copy.application = &made;
+  copy.copy_of = profile_;
+  domain::Inference by_copy = call();
+  by_copy.profile = &copy;
+  tenant({"us.*"}, {});
+  EXPECT_TRUE(permit(by_copy).has_value());
+  EXPECT_TRUE(permissions_->may_use(alice_, copy));
+  tenant({"eu.*", "abcdefghijkl"}, {});
+  EXPECT_THAT(denial(by_copy), HasSubstr("application-inference-profile/abcdefghijkl"));
+  EXPECT_FALSE(permissions_->may_use(alice_, copy));
+  tenant({profile_->model->id}, {});
+  EXPECT_NE(denial(by_copy), "allowed") << "the model by its bare id is not the profile";
+  copy.copy_of = nullptr;
+  EXPECT_TRUE(permit(by_copy).has_value()) << "but it is what a copy of the model stands for";
+  EXPECT_TRUE(permissions_->may_use(alice_, copy));
+  tenant({}, {});
+  alice_.profile_globs = {"eu.*"};
+  EXPECT_NE(denial(by_copy), "allowed") << "a key's own globs speak of it too";
+}
+
 TEST_F(Permit, GrantsAllDestinationsWithoutRules) {
   tenant({}, {});
   const auto grant = permit(call());

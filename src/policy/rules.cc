@@ -12,18 +12,21 @@ namespace {
 bool leaves_the_source(const domain::Inference& inference) {
   if (inference.profile == nullptr) return false;
   const domain::RegionMask destinations = inference.profile->destinations_from(inference.source);
-  return inference.profile->kind == domain::ProfileKind::global ||
-         destinations != domain::RegionMask::of(inference.source);
+  return inference.profile->is_global() || destinations != domain::RegionMask::of(inference.source);
+}
+
+bool is_or_copies(const domain::Profile& profile, std::string_view id) {
+  return profile.id == id || (profile.copy_of != nullptr && profile.copy_of->id == id);
 }
 
 bool is_frozen(const domain::Inference& inference, const domain::Freeze& freeze) {
   switch (freeze.scope) {
     case domain::FreezeScope::global:
-      return inference.profile != nullptr && inference.profile->kind == domain::ProfileKind::global;
+      return inference.profile != nullptr && inference.profile->is_global();
     case domain::FreezeScope::cross_region:
       return leaves_the_source(inference);
     case domain::FreezeScope::profile:
-      return inference.profile != nullptr && inference.profile->id == freeze.profile;
+      return inference.profile != nullptr && is_or_copies(*inference.profile, freeze.profile);
     case domain::FreezeScope::all:
       return true;
   }
@@ -72,6 +75,30 @@ std::optional<Refusal> Rules::frozen(const Question& question, const domain::Cat
                       base::iso8601(std::chrono::floor<base::seconds>(freeze->since)), freeze->by, freeze->why))};
 }
 
+const PolicyVersion* Rules::judging(std::string_view call_id) const {
+  const bool tried = candidate_.version != nullptr && candidate_.share_percent > 0 &&
+                     is_in_share(call_id, candidate_.share_percent);
+  return tried ? candidate_.version.get() : in_force_.get();
+}
+
+void Rules::judge(const ControlCall& call, std::string_view call_id, const domain::Catalog& catalog,
+                  Verdict& verdict) const {
+  verdict = {};
+  verdict.version = judging(call_id);
+  verdict.allowed = domain::RegionMask::of(call.source);
+  if (verdict.version == nullptr) return;
+  const Organization& organization = verdict.version->policies.organization();
+  verdict.anew = policy::judge(call, organization, catalog);
+  verdict.judgement = &verdict.anew;
+  verdict.allowed = verdict.anew.allowed;
+  if (verdict.anew.is_allowed()) return;
+  const Ruling& ruling = verdict.anew.rulings[static_cast<std::size_t>(verdict.anew.denied_by)];
+  const bool is_named = organization.find_principal(call.principal.arn) != nullptr;
+  verdict.refusal =
+      Refusal{.by = is_named ? denial_of(ruling.decision.by.kind) : domain::Denial::unnamed,
+              .error = base::error(base::Code::access_denied, denial_text(call, verdict.anew, organization))};
+}
+
 void Rules::judge(const Question& question, std::string_view call_id, const domain::Catalog& catalog,
                   CellMemory& memory, Verdict& verdict) const {
   verdict.version = nullptr;
@@ -83,9 +110,7 @@ void Rules::judge(const Question& question, std::string_view call_id, const doma
     verdict.allowed = {};
     return;
   }
-  const bool tried = candidate_.version != nullptr && candidate_.share_percent > 0 &&
-                     is_in_share(call_id, candidate_.share_percent);
-  verdict.version = tried ? candidate_.version.get() : in_force_.get();
+  verdict.version = judging(call_id);
   if (verdict.version != nullptr) {
     const CompiledPolicies& policies = verdict.version->policies;
     verdict.judgement = &memory.judge(policies, question, verdict.anew);

@@ -19,6 +19,7 @@
 #include "domain/denial.h"
 #include "domain/freeze.h"
 #include "policy/compiled.h"
+#include "policy/control_plane.h"
 
 namespace portolan::policy {
 
@@ -85,8 +86,12 @@ class Rules {
   /// passed stop 3.
   void judge(const Question& question, std::string_view call_id, const domain::Catalog& catalog, CellMemory& memory,
              Verdict& verdict) const;
+  /// The same for a request of the control plane, of which no freeze speaks.
+  void judge(const ControlCall& call, std::string_view call_id, const domain::Catalog& catalog,
+             Verdict& verdict) const;
 
  private:
+  const PolicyVersion* judging(std::string_view call_id) const;
   std::optional<Refusal> frozen(const Question& question, const domain::Catalog& catalog) const;
 
   std::uint64_t epoch_ = 0;

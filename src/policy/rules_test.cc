@@ -81,6 +81,21 @@ TEST_F(FrozenCalls, AFreezeOfAProfileStopsThatProfileAlone) {
   EXPECT_FALSE(stopped(in_region(), FreezeScope::profile, std::string(geographic)));
 }
 
+TEST_F(FrozenCalls, AFreezeStopsCopiesToo) {
+  const domain::Inference original = by_profile(global);
+  domain::Profile copy = *original.profile;
+  copy.id = "abcdefghijkl";
+  copy.kind = domain::ProfileKind::application;
+  copy.copy_of = original.profile;
+  domain::Inference by_copy = original;
+  by_copy.profile = &copy;
+  EXPECT_TRUE(stopped(by_copy, FreezeScope::global));
+  EXPECT_TRUE(stopped(by_copy, FreezeScope::cross_region));
+  EXPECT_TRUE(stopped(by_copy, FreezeScope::profile, std::string(global)));
+  EXPECT_TRUE(stopped(by_copy, FreezeScope::profile, "abcdefghijkl"));
+  EXPECT_FALSE(stopped(original, FreezeScope::profile, "abcdefghijkl")) << "but not what was copied with the copy";
+}
+
 TEST_F(FrozenCalls, AFreezeOfAllStopsEverything) {
   EXPECT_TRUE(stopped(by_profile(global), FreezeScope::all));
   EXPECT_TRUE(stopped(by_profile(geographic), FreezeScope::all));

@@ -33,4 +33,12 @@ std::string not_authorized(const domain::Principal& principal, const domain::Inf
   return not_authorized(principal.arn, action(inference), resource);
 }
 
+std::string denial_reason(const iam::Decision& decision, std::string_view action) {
+  const std::string_view kind = iam::name(decision.by.kind);
+  const bool takes_an = std::string_view{"aeio"}.contains(kind.front());
+  return decision.outcome == iam::Outcome::explicit_deny
+             ? fmt::format("with an explicit deny in {} {}", takes_an ? "an" : "a", kind)
+             : fmt::format("because no {} allows the {} action", kind, action);
+}
+
 }  // namespace portolan::policy

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "domain/call.h"
+#include "iam/evaluate.h"
 
 namespace portolan::policy {
 
@@ -19,5 +20,9 @@ std::string_view action(const domain::Inference& inference);
 std::string not_authorized(std::string_view principal, std::string_view action, std::string_view resource);
 std::string not_authorized(const domain::Principal& principal, const domain::Inference& inference,
                            const domain::Catalog& catalog);
+
+/// How it goes on: "with an explicit deny in a service control policy", "because no identity-based policy allows
+/// the … action".
+std::string denial_reason(const iam::Decision& decision, std::string_view action);
 
 }  // namespace portolan::policy
