@@ -113,7 +113,7 @@ base::Result<data::BackupSummary> make_backup(const std::string& data_dir, const
   TRY(plan.passphrase, passphrase(key));
   plan.pieces = data::small_pieces(*disk, data_dir);
   // The secrets in keys.db stay sealed under the master key, which is kept apart.
-  for (const char* name : {"keys.db", "policy.db"}) {
+  for (const char* name : {"keys.db", "policy.db", "profiles.db"}) {
     const std::string path = data_dir + "/" + name;
     if (!std::filesystem::exists(path)) continue;
     TRY(std::string content, store::content_of(path));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/enforced_policies.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -77,7 +78,10 @@ Result<std::unique_ptr<control::PolicyDesk>> open_policy_desk(const std::string&
       .admit_profile = [gateway](const std::string& profile) -> Result<void> {
         const std::shared_ptr<const gateway::Snapshot> now_serving = gateway().snapshot();
         const domain::Catalog& catalog = now_serving->catalog;
-        if (catalog.find_profile(profile) != nullptr) return {};
+        const auto is_it = [&](const auto& entry) { return entry.made->id == profile; };
+        if (catalog.find_profile(profile) != nullptr ||
+            std::ranges::any_of(now_serving->applications->all(), is_it))
+          return {};
         return base::fail(base::Code::usage, "there is no inference profile " + profile +
                                                  domain::did_you_mean(catalog.nearest_profile(profile)));
       },

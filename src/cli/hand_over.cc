@@ -99,6 +99,7 @@ Result<void> RunningGateway::start_successor(const world::CommandLine& command) 
   if (key_desk_ != nullptr) key_desk_->hold();
   policy_desk_->hold();
   policy_desk_->follow();
+  profile_desk_->hold();
   std::vector<int> sockets = gateway_->sockets();
   sockets.push_back(admin_.socket());
   auto successor = world::Successor::start(command, sockets, gateway_->trail_lock(), successor_ready_within);
@@ -106,6 +107,7 @@ Result<void> RunningGateway::start_successor(const world::CommandLine& command) 
     gateway_->take_back();
     if (key_desk_ != nullptr) key_desk_->go_on();
     policy_desk_->go_on();
+    profile_desk_->go_on();
     return base::fail(std::move(successor).error());
   }
   successor_ = *std::move(successor);
@@ -132,6 +134,7 @@ void RunningGateway::give_up_successor(const std::string& why) {
   gateway_->take_back();
   if (key_desk_ != nullptr) key_desk_->go_on();
   policy_desk_->go_on();
+  profile_desk_->go_on();
   write_admin_url();
   log(fmt::format("SIGUSR2: {}: {}", why, how));
 }
@@ -141,7 +144,10 @@ int RunningGateway::drain() {
   std::jthread following;
   if (successor_ != nullptr)
     following = std::jthread([this](const std::stop_token& ended) {
-      for (; !ended.stop_requested(); std::this_thread::sleep_for(follow_every)) policy_desk_->follow();
+      for (; !ended.stop_requested(); std::this_thread::sleep_for(follow_every)) {
+        policy_desk_->follow();
+        profile_desk_->follow();
+      }
     });
   const bool whole = gateway_->drain();
   admin_.stop();

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <signal.h>
 
+#include "cli/application_profiles.h"
 #include "cli/command.h"
 #include "cli/enforced_policies.h"
 #include "cli/issued_keys.h"
@@ -158,8 +159,12 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
         return *running->gateway_;
       }));
   TRY(std::optional<store::MasterKeys> named, running->named_master_keys(config));
-  std::vector<domain::IssuedKey> issued;
-  if (running->key_desk_ != nullptr) issued = running->key_desk_->keys();
+  gateway::Kept kept;
+  if (running->key_desk_ != nullptr) kept.keys = running->key_desk_->keys();
+  TRY(running->profile_desk_,
+      open_profile_desk(config.data_dir, clock,
+                        [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; }));
+  kept.profiles = running->profile_desk_->profiles();
   TRY(running->policy_desk_,
       open_policy_desk(config.data_dir, clock,
                        [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; },
@@ -170,11 +175,16 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
     TRY(const PolicySet set, read_policies(policies));
     TRY(adopted, running->policy_desk_->adopt(set.files, set.hash, policies));
   }
-  TRY(running->gateway_,
-      gateway::Gateway::start(
-          std::move(config), clock, *running->disk_, fresh_seed(), std::move(issued),
-          running->policy_desk_->standing(), [](const std::string& line) { log(line); }, running->inherited_));
-  running->mount_routes();
+  kept.rules = running->policy_desk_->standing();
+  const gateway::ProfileDoor change_profiles = [desk = running->profile_desk_.get()](domain::ProfileOrder order,
+                                                                                     gateway::ProfileDone done) {
+    desk->ask(std::move(order), std::move(done));
+  };
+  TRY(running->gateway_, gateway::Gateway::start(
+                             std::move(config), clock, *running->disk_, fresh_seed(), std::move(kept),
+                             change_profiles, [](const std::string& line) { log(line); }, running->inherited_));
+  running->profile_desk_->go_on();  // only now: callers could ask before gateway_ was there
+  running->mount_routes(clock);
   if (mount) mount(running->admin_);
   std::vector<world::Descriptor> admin_sockets =
       running->inherited_.take_sockets(running->admin_address_, admin_port);
@@ -189,6 +199,11 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   const std::string recovered = running->gateway_->recovery().text();
   log("trail " + running->data_dir_ + "/trail: " + recovered);
   return running;
+}
+
+/// Its thread posts to the gateway's reactors, and callers ask it as long as these run.
+RunningGateway::~RunningGateway() {
+  if (profile_desk_ != nullptr) profile_desk_->stop();
 }
 
 /// Where the commands find this gateway. A convenience: its loss changes nothing.
@@ -206,7 +221,7 @@ std::string RunningGateway::admin_url() const {
   return url_of("http", admin_address_, admin_.port());
 }
 
-void RunningGateway::mount_routes() {
+void RunningGateway::mount_routes(const world::Clock& clock) {
   const auto text = [](int status, std::string body) {
     return AdminReply{.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body)};
   };
@@ -236,6 +251,7 @@ void RunningGateway::mount_routes() {
       });
   }
   policy_desk_->mount(admin_);
+  mount_profiles(admin_, *profile_desk_, *gateway_, clock);
   admin_.route("GET", "/api/trail",
                [this](const AdminRequest& request) { return look_up(*disk_, data_dir_ + "/trail", request); });
   admin_.route("GET", "/api/trail/page",

@@ -10,6 +10,7 @@
 #include "control/admin_server.h"
 #include "control/key_desk.h"
 #include "control/policy_desk.h"
+#include "control/profile_desk.h"
 #include "gateway/gateway.h"
 #include "world/clock.h"
 #include "world/disk.h"
@@ -26,6 +27,8 @@ class RunningGateway {
       config::Config config, const world::Clock& clock, const std::function<void(control::AdminServer&)>& mount,
       world::Inheritance inherited);
 
+  ~RunningGateway();
+
   gateway::Gateway& gateway() { return *gateway_; }
   const std::string& admin_key() const { return admin_key_; }
   std::string gateway_url() const;
@@ -41,7 +44,7 @@ class RunningGateway {
 
  private:
   RunningGateway() = default;
-  void mount_routes();
+  void mount_routes(const world::Clock& clock);
   base::Result<std::optional<store::MasterKeys>> named_master_keys(const config::Config& config) const;
   void tell_policies(const std::string& configured) const;
   void reload_now(const std::function<base::Result<config::Config>()>& reload);
@@ -55,6 +58,7 @@ class RunningGateway {
   int drain();
 
   std::unique_ptr<world::Disk> disk_;
+  std::unique_ptr<control::ProfileDesk> profile_desk_;  // outlives the gateway, whose callers ask it
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<control::KeyDesk> key_desk_;  // null: the configuration has no `keys`
   std::unique_ptr<control::PolicyDesk> policy_desk_;

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "domain/call.h"
 #include "domain/denial.h"
+#include "gateway/control_plane.h"
 #include "gateway/snapshot.h"
 #include "wire/http.h"
 #include "wire/target.h"
@@ -44,7 +45,7 @@ struct Reply {
   std::string_view content_type = "application/json";
   std::string_view error_type;  // x-amzn-errortype
   std::string retry_after;      // in seconds, as it is sent
-  std::string_view allow;       // with a 405, what RFC 9110 section 15.5.6 asks for
+  std::string allow;            // with a 405, what RFC 9110 section 15.5.6 asks for
   std::string body;
   std::string held;    // the tail of a stream that waits for the record
   bool begun = false;  // the head has been sent
@@ -70,6 +71,7 @@ struct Call {
   identity::Identity identity;  // stop 2
   wire::Asked asked;            // stop 3
   domain::Inference inference;
+  std::unique_ptr<ControlRequest> control;         // in its place, when no model is run
   domain::Grant grant;                             // stop 4
   std::uint64_t rules_epoch = 0;                   // of the rules that it was judged by last
   std::optional<domain::Denial> denied_by;         // when stop 4, or a change of the rules since, refused

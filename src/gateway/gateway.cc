@@ -42,15 +42,15 @@ Result<std::shared_ptr<const world::ServerTls>> load_tls(const config::Tls& tls,
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const world::Clock& clock, world::Disk& disk,
-                                                std::uint64_t seed, std::vector<domain::IssuedKey> issued,
-                                                domain::PolicyStanding standing,
+                                                std::uint64_t seed, Kept kept, const ProfileDoor& change_profiles,
                                                 std::function<void(const std::string&)> tell,
                                                 world::Inheritance& inherited) {
   std::unique_ptr<Gateway> gateway{new Gateway(clock, ~seed)};
-  TRY(auto rules, compile_rules(first_epoch, standing, config, policy::Rules()));
-  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->allowances_, issued, std::move(rules));
-  gateway->standing_ = std::move(standing);
-  gateway->issued_ = std::move(issued);
+  TRY(auto rules, compile_rules(first_epoch, kept.rules, config, policy::Rules()));
+  auto applications = std::make_shared<const ApplicationProfiles>(kept.profiles, config.catalog);
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->allowances_, kept.keys, std::move(rules),
+                                                   std::move(applications));
+  gateway->kept_ = std::move(kept);
   const config::Config& settings = snapshot->config;
   const unsigned reactors =
       settings.reactors > 0 ? settings.reactors : std::max(1u, std::thread::hardware_concurrency());
@@ -95,7 +95,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
                                .transport = core->pools,
                                .recorder = *gateway->recorder_,
                                .counters = counters,
-                               .seed = seed + core->reactor.index};
+                               .seed = seed + core->reactor.index,
+                               .change_profiles = change_profiles};
     core->journey = std::make_unique<Journey>(parts, snapshot);
     core->listener = std::make_unique<Listener>(core->reactor, *core->journey, counters, gateway->occupancy_);
     // With port 0 the first reactor chooses and the others follow.
@@ -160,8 +161,10 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
   if (tls != nullptr && config.listen.tls) {
     TRY(tls, load_tls(*config.listen.tls, clock_.wall()));
   }
-  TRY(auto rules, compile_rules(before->rules->epoch() + 1, standing_, config, *before->rules));
-  auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, issued_, std::move(rules));
+  TRY(auto rules, compile_rules(before->rules->epoch() + 1, kept_.rules, config, *before->rules));
+  auto applications = std::make_shared<const ApplicationProfiles>(kept_.profiles, config.catalog);
+  auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, kept_.keys, std::move(rules),
+                                                std::move(applications));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;
@@ -180,9 +183,9 @@ Result<std::vector<std::string>> Gateway::reload(config::Config config) {
 
 Result<void> Gateway::use_keys(std::vector<domain::IssuedKey> issued) {
   const std::scoped_lock one_change(changes_);
-  issued_ = std::move(issued);
+  kept_.keys = std::move(issued);
   const std::shared_ptr<const Snapshot> before = snapshot();
-  auto in_force = put_in_force(before->config, before->rules, "keys");
+  auto in_force = put_in_force(before->config, before->rules, before->applications, "keys");
   signing_keys_.clear();  // those of a revoked key among them, now that no call can bring them back
   return in_force;
 }
@@ -191,14 +194,23 @@ Result<void> Gateway::use_rules(domain::PolicyStanding standing) {
   const std::scoped_lock one_change(changes_);
   const std::shared_ptr<const Snapshot> before = snapshot();
   TRY(auto rules, compile_rules(before->rules->epoch() + 1, standing, before->config, *before->rules));
-  standing_ = std::move(standing);
-  return put_in_force(before->config, std::move(rules), "rules");
+  kept_.rules = std::move(standing);
+  return put_in_force(before->config, std::move(rules), before->applications, "rules");
+}
+
+Result<void> Gateway::use_profiles(const domain::ApplicationProfileList& profiles) {
+  const std::scoped_lock one_change(changes_);
+  kept_.profiles = profiles;
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  auto applications = std::make_shared<const ApplicationProfiles>(profiles, before->config.catalog);
+  return put_in_force(before->config, before->rules, std::move(applications), "application profiles");
 }
 
 /// With changes_ held.
 Result<void> Gateway::put_in_force(config::Config config, std::shared_ptr<const policy::Rules> rules,
-                                   std::string_view what) {
-  const auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, issued_, std::move(rules));
+                                   std::shared_ptr<const ApplicationProfiles> applications, std::string_view what) {
+  const auto after = std::make_shared<const Snapshot>(std::move(config), allowances_, kept_.keys, std::move(rules),
+                                                      std::move(applications));
   {
     const std::scoped_lock lock(mutex_);
     snapshot_ = after;

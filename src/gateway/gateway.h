@@ -43,16 +43,23 @@ struct Explanation {
   std::vector<std::string> regions;  // the whole plan, in order
 };
 
+/// What the data directory keeps beside the configuration.
+struct Kept {
+  std::vector<domain::IssuedKey> keys;
+  domain::PolicyStanding rules;
+  domain::ApplicationProfileList profiles;
+};
+
 class Gateway {
  public:
   /// Code::config_invalid (an address in use, a certificate that cannot be read), Code::disk, Code::corrupt
   /// (trail). `tell` gets a line for the log when the trail breaks or is mended; on any thread. Listening sockets
   /// and the trail are taken over from `inherited` where it has them: each socket goes to a reactor, in turn, and a
-  /// reactor that gets none opens one beside them.
+  /// reactor that gets none opens one beside them. `change_profiles` is asked by callers until the gateway has
+  /// drained.
   static base::Result<std::unique_ptr<Gateway>> start(config::Config config, const world::Clock& clock,
-                                                      world::Disk& disk, std::uint64_t seed,
-                                                      std::vector<domain::IssuedKey> issued,
-                                                      domain::PolicyStanding standing,
+                                                      world::Disk& disk, std::uint64_t seed, Kept kept,
+                                                      const ProfileDoor& change_profiles,
                                                       std::function<void(const std::string&)> tell,
                                                       world::Inheritance& inherited);
   ~Gateway();
@@ -77,6 +84,10 @@ class Gateway {
   /// on no attempt begins against them, of calls in flight neither. Code::config_invalid for policies that have a
   /// mistake: then nothing has changed. Code::internal as for use_keys.
   base::Result<void> use_rules(domain::PolicyStanding standing);
+
+  /// Takes these in place of the application profiles before, for calls that begin from now on. Returns once every
+  /// reactor works with them. Code::internal as for use_keys.
+  base::Result<void> use_profiles(const domain::ApplicationProfileList& profiles);
 
   /// Returns when an operator's act is in the trail, on stable storage. Code::unrecordable when it could not be
   /// written, or not within five seconds.
@@ -115,7 +126,7 @@ class Gateway {
   void add_gauges();
   bool on_each_reactor(const std::function<void(Core&)>& change);
   base::Result<void> put_in_force(config::Config config, std::shared_ptr<const policy::Rules> rules,
-                                  std::string_view what);
+                                  std::shared_ptr<const ApplicationProfiles> applications, std::string_view what);
   base::Result<std::uint16_t> listen(Core& core, const std::string& address, std::uint16_t port,
                                      Listener::Speaks speaks, std::vector<world::Descriptor>& inherited);
   std::vector<std::pair<std::string, double>> certificates_expire() const;
@@ -123,8 +134,7 @@ class Gateway {
 
   const world::Clock& clock_;
   std::mutex changes_;  // one change of the snapshot at a time; guards what follows
-  std::vector<domain::IssuedKey> issued_;
-  domain::PolicyStanding standing_;
+  Kept kept_;
   base::Random random_;       // for the ids of recorded acts
   mutable std::mutex mutex_;  // guards snapshot_, tls_ and destinations_, and explain's own readers
   std::shared_ptr<const Snapshot> snapshot_;

@@ -47,9 +47,9 @@ std::vector<trail::PolicyCause> causes_of(const Call& call) {
 }  // namespace
 
 Journey::Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot)
-    : parts_(parts),
-      random_(parts.seed),
-      probe_(parts.reactor,
+    : parts_(std::move(parts)),
+      random_(parts_.seed),
+      probe_(parts_.reactor,
              [this](base::Duration waited, base::Instant real_now) { shedder_.observe(waited, real_now); }) {
   use(std::move(snapshot));
 }
@@ -80,6 +80,8 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
   if (outcome) outcome = still_wanted(call, sink);
   if (outcome && domain::runs_model(call.target.operation))
     outcome = co_await attempt(call, sink);
+  else if (outcome && domain::changes_profiles(call.target.operation))
+    outcome = co_await change_profile(call);
   else if (outcome)
     outcome = answer_locally(call);
   // A whole answer that nobody waits for any more is not recorded as served.
@@ -91,6 +93,28 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
 
   parts_.retry_budget.call_ended();
   parts_.counters.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// The disk is not waited for here: the reactor goes on with other calls until the change is durable and in force.
+Task<Result<void>> Journey::change_profile(Call& call) {
+  call.stage = Stage::attempt;
+  if (!parts_.change_profiles)
+    co_return base::fail(base::Code::internal, "Application profiles cannot be changed here.");
+  base::Result<domain::ApplicationProfile> changed = domain::ApplicationProfile{};
+  co_await world::asio::async_initiate<const world::Resume, void()>(
+      [this, &call, &changed](auto handler) {
+        parts_.change_profiles(call.control->order, [&io = parts_.reactor.io, &changed,
+                                                     resume = std::move(handler)](auto outcome) mutable {
+          world::asio::post(io, [&changed, outcome = std::move(outcome), resume = std::move(resume)]() mutable {
+            changed = std::move(outcome);
+            std::move(resume)();
+          });
+        });
+      },
+      world::Resume{});
+  if (!changed) co_return base::fail(std::move(changed).error());
+  answer_changed(call, *changed);
+  co_return Result<void>{};
 }
 
 /// Each call in flight holds memory and may hold connections: better to refuse one early than to fail all late.
@@ -124,8 +148,8 @@ void Journey::refuse(Call& call, base::Error error) {
     reply = Reply{.status = refusal.status,
                   .error_type = refusal.error_type,
                   .retry_after = refusal.retry_after_s > 0 ? std::to_string(refusal.retry_after_s) : std::string{},
-                  .allow = error.code == base::Code::method_not_allowed ? wire::method_of(call.request.target)
-                                                                        : std::string_view{},
+                  .allow = error.code == base::Code::method_not_allowed ? wire::methods_of(call.request.target)
+                                                                        : std::string{},
                   .body = std::move(refusal.body)};
   }
   call.error = std::move(error);
@@ -189,6 +213,12 @@ std::string Journey::write_record(const Call& call) const {
           call.inference.requested.empty() ? std::string_view{call.target.id} : call.inference.requested,
       .profile_id = profile != nullptr ? std::string_view{profile->id} : std::string_view{},
       .profile_kind = profile != nullptr ? name(profile->kind) : std::string_view{},
+      .profile = profile,
+      .request_parameters =
+          call.control != nullptr ? std::string_view{call.control->parameters} : std::string_view{},
+      .response_elements = call.control != nullptr && !call.error
+                               ? std::string_view{call.control->response_elements}
+                               : std::string_view{},
       .model_id = call.inference.model != nullptr ? std::string_view{call.inference.model->id} : std::string_view{},
       .sdk_invocation_id = headers.value("amz-sdk-invocation-id"),
       .stream = call.inference.stream,

@@ -32,6 +32,7 @@ class Journey {
     Recorder& recorder;
     observe::Counters& counters;
     std::uint64_t seed;
+    ProfileDoor change_profiles = {};  // empty: application profiles cannot be changed
   };
   Journey(Parts parts, std::shared_ptr<const Snapshot> snapshot);
 
@@ -71,6 +72,9 @@ class Journey {
   void note_first_byte(Call& call, domain::Attempt& attempt, base::Instant sent_at);
   std::string request_head(const Call& call, domain::RegionIndex region, std::string_view path,
                            std::size_t body_size, const base::Digest& body_hash);
+
+  // in place of an attempt, where no model is run
+  world::Task<base::Result<void>> change_profile(Call& call);
 
   // stops 8 and 9, and the answer
   void settle(Call& call);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/local_answers.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -24,17 +25,22 @@ std::string model_arn(std::string_view region, const domain::Model& model) {
   return "arn:aws:bedrock:" + std::string(region) + "::foundation-model/" + model.id;
 }
 
-// The member names and the region-less ARN of a Global profile: Bedrock API reference, GetInferenceProfile.
-Json profile_json(const Call& call, const Profile& profile) {
+// With the region-less ARN of a Global profile: Bedrock API reference, GetInferenceProfile.
+Json models_json(const Call& call, const Profile& profile) {
   const domain::Catalog& catalog = call.catalog();
   Json models = Json::array();
-  if (profile.kind == domain::ProfileKind::global) {
+  if (profile.is_global()) {
     models.push_back({{"modelArn", model_arn("", *profile.model)}});
     models.push_back({{"modelArn", model_arn(catalog.region(call.source()).name, *profile.model)}});
   } else {
     for (const domain::RegionIndex region : profile.destinations_from(call.source()))
       models.push_back({{"modelArn", model_arn(catalog.region(region).name, *profile.model)}});
   }
+  return models;
+}
+
+Json profile_json(const Call& call, const Profile& profile) {
+  const domain::Catalog& catalog = call.catalog();
   const bool global = profile.kind == domain::ProfileKind::global;
   const std::string where = global ? "commercial Regions" : catalog.names(profile.destinations_from(call.source()));
   const std::string date = std::string(catalog.date()) + "T00:00:00Z";
@@ -43,16 +49,44 @@ Json profile_json(const Call& call, const Profile& profile) {
           {"createdAt", date},
           {"updatedAt", date},
           {"inferenceProfileArn", profile_arn(call, profile)},
-          {"models", std::move(models)},
+          {"models", models_json(call, profile)},
           {"inferenceProfileId", profile.id},
           {"status", "ACTIVE"},
-          {"type", profile.kind == domain::ProfileKind::application ? "APPLICATION" : "SYSTEM_DEFINED"}};
+          {"type", "SYSTEM_DEFINED"}};
+}
+
+/// What it copies may be gone: then it has no models.
+Json application_json(const Call& call, const ApplicationProfiles::Entry& entry) {
+  const domain::ApplicationProfile& made = *entry.made;
+  Json json{{"inferenceProfileName", made.name},
+            {"createdAt", base::iso8601(made.created)},
+            {"updatedAt", base::iso8601(made.updated)},
+            {"inferenceProfileArn", made.arn},
+            {"models", entry.profile != nullptr ? models_json(call, *entry.profile) : Json::array()},
+            {"inferenceProfileId", made.id},
+            {"status", "ACTIVE"},
+            {"type", "APPLICATION"}};
+  if (!made.description.empty()) json["description"] = made.description;
+  return json;
 }
 
 bool visible(const Call& call, const Profile& profile) {
   return !profile.destinations_from(call.source()).empty() &&
          call.snapshot->permissions.may_use(*call.identity.principal, profile);
 }
+
+/// An account sees all of its own, those too whose rules have been narrowed since: how else could it delete them?
+bool visible(const Call& call, const ApplicationProfiles::Entry& entry) {
+  return entry.made->account_id == call.identity.principal->account_id &&
+         entry.made->region == call.catalog().region(call.source()).name;
+}
+
+/// One of a list: either a profile of the catalog or an application profile.
+struct Listed {
+  std::string_view id;
+  const Profile* profile = nullptr;
+  const ApplicationProfiles::Entry* application = nullptr;
+};
 
 /// The page token is the id of the first profile of the next page.
 Result<void> list_profiles(Call& call) {
@@ -68,17 +102,25 @@ Result<void> list_profiles(Call& call) {
   if (!wanted_type.empty() && wanted_type != "SYSTEM_DEFINED" && wanted_type != "APPLICATION")
     return base::fail(Code::invalid_field, "type: SYSTEM_DEFINED or APPLICATION is expected");
 
+  std::vector<Listed> listed;
+  if (wanted_type != "APPLICATION")
+    for (const auto& profile : call.catalog().profiles())
+      if (visible(call, *profile)) listed.push_back({.id = profile->id, .profile = profile.get()});
+  if (wanted_type != "SYSTEM_DEFINED")
+    for (const ApplicationProfiles::Entry& entry : call.snapshot->applications->all())
+      if (visible(call, entry)) listed.push_back({.id = entry.made->id, .application = &entry});
+  std::ranges::sort(listed, {}, &Listed::id);
+
   Json summaries = Json::array();
   Json reply = Json::object();
-  for (const auto& profile : call.catalog().profiles()) {
-    const bool application = profile->kind == domain::ProfileKind::application;
-    if (profile->id < from || !visible(call, *profile)) continue;
-    if (!wanted_type.empty() && application != (wanted_type == "APPLICATION")) continue;
+  for (const Listed& each : listed) {
+    if (each.id < from) continue;
     if (summaries.size() == limit) {
-      reply["nextToken"] = profile->id;
+      reply["nextToken"] = each.id;
       break;
     }
-    summaries.push_back(profile_json(call, *profile));
+    summaries.push_back(each.application != nullptr ? application_json(call, *each.application)
+                                                    : profile_json(call, *each.profile));
   }
   reply["inferenceProfileSummaries"] = std::move(summaries);
   call.reply.body = reply.dump();
@@ -86,13 +128,24 @@ Result<void> list_profiles(Call& call) {
 }
 
 Result<void> get_profile(Call& call) {
+  if (call.control->subject != nullptr) {
+    call.reply.body = application_json(call, *call.control->subject).dump();
+    return {};
+  }
   TRY(const wire::ModelName name, wire::read_model_name(call.target.id));
   const Profile* profile = call.catalog().find_profile(name.id);
-  if (profile == nullptr || !visible(call, *profile))
-    return base::fail(Code::unknown_model, "There is no inference profile " + call.target.id +
-                                               " for this caller in " + call.catalog().region(call.source()).name +
-                                               ".");
+  if (profile == nullptr || name.kind == wire::ModelName::Kind::application_inference_profile ||
+      !visible(call, *profile))
+    return base::fail(no_such_profile(call, call.target.id));
   call.reply.body = profile_json(call, *profile).dump();
+  return {};
+}
+
+Result<void> list_tags(Call& call) {
+  Json tags = Json::array();
+  for (const auto& [key, value] : call.control->subject->made->tags)
+    tags.push_back({{"key", key}, {"value", value}});
+  call.reply.body = Json{{"tags", std::move(tags)}}.dump();
   return {};
 }
 
@@ -142,11 +195,14 @@ Result<void> list_openai_models(Call& call) {
 }  // namespace
 
 Result<void> answer_locally(Call& call) {
+  call.stage = domain::Stage::understand;  // what is asked is looked up only here
   switch (call.target.operation) {
     case Operation::list_inference_profiles:
       return list_profiles(call);
     case Operation::get_inference_profile:
       return get_profile(call);
+    case Operation::list_tags_for_resource:
+      return list_tags(call);
     case Operation::list_foundation_models:
       return list_foundation_models(call);
     case Operation::list_openai_models:

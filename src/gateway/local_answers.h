@@ -7,8 +7,8 @@
 
 namespace portolan::gateway {
 
-/// Fills call.reply for the operations that run no model. A profile the tenant may not use is not listed, and
-/// asking for it is Code::unknown_model, as for one that does not exist.
+/// Fills call.reply for the operations that run no model and change nothing. A profile the tenant may not use is
+/// not listed, and asking for it is Code::unknown_model, as for one that does not exist.
 base::Result<void> answer_locally(Call& call);
 
 }  // namespace portolan::gateway

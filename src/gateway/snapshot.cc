@@ -4,13 +4,17 @@
 namespace portolan::gateway {
 
 Snapshot::Snapshot(config::Config config_, quota::Allowances& allowances, std::span<const domain::IssuedKey> issued,
-                   std::shared_ptr<const policy::Rules> rules_)
+                   std::shared_ptr<const policy::Rules> rules_,
+                   std::shared_ptr<const ApplicationProfiles> applications_)
     : config(std::move(config_)),
       catalog(*config.catalog),
       keyring(config, issued),
       permissions(config),
       quotas(config, keyring.principals(), allowances),
-      rules(std::move(rules_)) {
+      rules(std::move(rules_)),
+      applications(std::move(applications_)) {
+  if (applications == nullptr)
+    applications = std::make_shared<const ApplicationProfiles>(domain::ApplicationProfileList{}, config.catalog);
   for (const config::Tenant& tenant : config.tenants) {
     modes.push_back(policy::mode_named(tenant.policy_mode));
     call_classes.push_back(domain::call_class(tenant.call_class).value_or(domain::CallClass::standard));

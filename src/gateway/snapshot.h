@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "domain/policy_standing.h"
+#include "gateway/application_profiles.h"
 #include "identity/identify.h"
 #include "policy/permit.h"
 #include "policy/rules.h"
@@ -20,14 +21,17 @@ namespace portolan::gateway {
 
 struct Snapshot {
   Snapshot(config::Config config_, quota::Allowances& allowances, std::span<const domain::IssuedKey> issued = {},
-           std::shared_ptr<const policy::Rules> rules_ = std::make_shared<policy::Rules>());
+           std::shared_ptr<const policy::Rules> rules_ = std::make_shared<policy::Rules>(),
+           std::shared_ptr<const ApplicationProfiles> applications_ = nullptr);
 
   config::Config config;
   const domain::Catalog& catalog;  // config.catalog
   identity::Keyring keyring;
   policy::Permissions permissions;
   quota::Book quotas;
-  std::shared_ptr<const policy::Rules> rules;          // never null
+  std::shared_ptr<const policy::Rules> rules;  // never null
+  /// Never null; of the configuration's catalog.
+  std::shared_ptr<const ApplicationProfiles> applications;
   std::vector<domain::CallClass> call_classes;         // by tenant index
   std::vector<std::optional<policy::Mode>> modes;      // by tenant index; how policies judge its calls, if it says
   domain::RegionMask reachable;                        // Regions that have an endpoint

@@ -29,11 +29,6 @@ Result<void> shed(Call& call, const Bench& bench) {
       base::seconds{1});
 }
 
-/// Empty when a hypothetical call has no headers.
-std::string_view header_of(const Call& call, std::string_view name) {
-  return call.request.headers != nullptr ? call.request.headers->value(name) : std::string_view{};
-}
-
 /// The tier that the Region will read, of a Converse body or of the header, for policies may deny it. A call that
 /// names two is refused: the Region might take the one that was not judged.
 Result<void> read_service_tier(Call& call) {
@@ -58,12 +53,41 @@ policy::Mode mode_for(const Call& call) {
   return tenants.value_or(policy::default_mode(*profile));
 }
 
+namespace {
+
+const ApplicationProfiles::Entry* find_application(const Call& call, std::string_view id) {
+  if (call.identity.principal == nullptr) return nullptr;
+  return call.snapshot->applications->find(call.identity.principal->account_id,
+                                           call.catalog().region(call.inference.source).name, id);
+}
+
+/// An application profile, by its ARN or its id in the caller's account and source Region.
+Result<void> resolve_application(Call& call, std::string_view text, const wire::ModelName& name) {
+  const domain::Principal* principal = call.identity.principal;
+  if (principal != nullptr && !name.account.empty() && name.account != principal->account_id) {
+    const std::string_view action = policy::action(call.inference);
+    return base::fail(Code::access_denied, policy::not_authorized(principal->arn, action, text) +
+                                               " because no resource-based policy allows the " +
+                                               std::string(action) + " action");
+  }
+  const ApplicationProfiles::Entry* found = find_application(call, name.id);
+  if (found == nullptr) return base::fail(no_such_profile(call, text));
+  if (found->profile == nullptr)
+    return base::fail(Code::unknown_model, "The inference profile " + std::string(text) + " copies " +
+                                               found->made->copy_from + ", which cannot be called here any more.");
+  call.inference.profile = found->profile.get();
+  call.inference.model = found->profile->model;
+  return {};
+}
+
+}  // namespace
+
 Result<void> judge(Call& call, const Bench& bench) {
   TRY_VOID(receive(call));
   TRY_VOID(identify(call, bench));
   TRY_VOID(shed(call, bench));
   TRY_VOID(understand(call, bench));
-  if (!domain::runs_model(call.target.operation)) return {};
+  if (!domain::runs_model(call.target.operation)) return permit_control(call);
   TRY_VOID(permit(call, bench.cells));
   TRY_VOID(reserve(call, bench, true));
   return plan(call, bench);
@@ -102,7 +126,7 @@ Result<void> understand(Call& call, const Bench& bench) {
   call.stage = Stage::understand;
   domain::Inference& inference = call.inference;
   inference.operation = call.target.operation;
-  if (!domain::runs_model(inference.operation)) return {};
+  if (!domain::runs_model(inference.operation)) return understand_control(call, *bench.random);
   TRY(call.asked, bench.body_reader.understand(inference.operation, call.request.body));
   inference.stream = inference.operation == domain::Operation::converse_stream ||
                      inference.operation == domain::Operation::invoke_model_stream || call.asked.stream;
@@ -136,13 +160,14 @@ Result<void> resolve_model(Call& call, std::string_view text) {
     return base::fail(Code::invalid_field,
                       "The ARN names Region " + std::string(name.region) + ", but the call was made in " + source +
                           ". Call the endpoint of the ARN's Region or name the profile by its id.");
+  if (name.kind == wire::ModelName::Kind::application_inference_profile)
+    return resolve_application(call, text, name);
   if (name.kind == wire::ModelName::Kind::inference_profile && call.identity.principal != nullptr &&
       name.account != call.identity.principal->account_id)
     return base::fail(Code::access_denied,
                       "The inference profile's ARN names account " + std::string(name.account) +
                           ", which is not the caller's. Use the caller's account or the profile's id.");
-  if (name.kind == wire::ModelName::Kind::other ||
-      name.kind == wire::ModelName::Kind::application_inference_profile)
+  if (name.kind == wire::ModelName::Kind::other)
     return base::fail(Code::unknown_model,
                       "There is no " + std::string(text) + " here: an inference profile or a model is meant.");
 
@@ -159,6 +184,8 @@ Result<void> resolve_model(Call& call, std::string_view text) {
   }
   const domain::Model* model =
       name.kind == wire::ModelName::Kind::inference_profile ? nullptr : catalog.find_model(name.id);
+  if (model == nullptr && name.kind == wire::ModelName::Kind::bare && find_application(call, name.id) != nullptr)
+    return resolve_application(call, text, name);
   if (model == nullptr) {
     const std::string near = catalog.nearest_profile(name.id);
     return base::fail(Code::unknown_model, "There is no model or inference profile " + std::string(name.id) + "." +
@@ -192,12 +219,7 @@ Result<void> permit_again(Call& call, const policy::Rules& newest, policy::CellM
     if (call.verdict.judgement != nullptr) call.verdict = {};  // of rules that were taken away since
     return {};
   }
-  const policy::RequestFacts facts{.source_ip = call.request.peer_address,
-                                   .now = call.began_wall,
-                                   .secure_transport = !call.request.tls_version.empty(),
-                                   .service_tier = call.asked.service_tier,
-                                   .user_agent = header_of(call, "user-agent"),
-                                   .further = {}};
+  const policy::RequestFacts facts = request_facts(call);
   const domain::Principal& principal = *call.identity.principal;
   const policy::Question question{
       .principal = principal, .inference = call.inference, .mode = mode_for(call), .facts = facts};

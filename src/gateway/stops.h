@@ -25,11 +25,11 @@ struct Bench {
   policy::CellMemory& cells;
   // For calls that are really made; a hypothetical one is never refused for the load of the moment.
   const quota::Shedder* shedder = nullptr;
-  base::Random* random = nullptr;
+  base::Random* random = nullptr;  // of calls that are really made
   base::Instant real_now{};
 };
 
-/// Runs stops 1 to 6 (operations that run no model end after stop 2 with what they need). Leaves call.stage at the
+/// Runs stops 1 to 6 (operations that run no model end after stop 4 with what they need). Leaves call.stage at the
 /// stop that refused, or at plan.
 base::Result<void> judge(Call& call, const Bench& bench);
 

@@ -256,15 +256,18 @@ class Ground {
         regions(snapshot->catalog, clock),
         retry_budget(snapshot->config.retry.budget_percent),
         recorder(Recorder::open({.directory = "data/trail"}, disk, {&reactor}).value()),
-        journey({.reactor = reactor,
-                 .fleet = fleet,
-                 .retry_budget = retry_budget,
-                 .signing_keys = signing_keys,
-                 .transport = regions,
-                 .recorder = *recorder,
-                 .counters = counters,
-                 .seed = 7},
-                snapshot) {}
+        journey(
+            {.reactor = reactor,
+             .fleet = fleet,
+             .retry_budget = retry_budget,
+             .signing_keys = signing_keys,
+             .transport = regions,
+             .recorder = *recorder,
+             .counters = counters,
+             .seed = 7,
+             .change_profiles = [this](domain::ProfileOrder order,
+                                       ProfileDone done) { change_profiles(std::move(order), std::move(done)); }},
+            snapshot) {}
   // The writer wakes the reactor: it goes first.
   ~Ground() { recorder.reset(); }
   Ground(const Ground&) = delete;
@@ -279,6 +282,9 @@ class Ground {
   route::RetryBudget retry_budget;
   identity::SigningKeys signing_keys;
   observe::Counters counters;
+  ProfileDoor change_profiles = [](const domain::ProfileOrder&, ProfileDone done) {
+    done(base::fail(base::Code::internal, "this test changes no profiles"));
+  };
   // Calls that a test leaves in flight end with the reactor, and let go of what stands above.
   world::Reactor reactor{0, clock};
   world::asio::executor_work_guard<world::Executor> work{reactor.io.get_executor()};

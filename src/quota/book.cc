@@ -61,6 +61,7 @@ Owners Book::owners_of(const domain::Principal& principal, const domain::Profile
   owners.add(tenant.own.get());
   if (const auto key = tenant.keys.find(principal.user_name); key != tenant.keys.end())
     owners.add(key->second.get());
+  if (profile != nullptr && profile->copy_of != nullptr) profile = profile->copy_of;  // a copy is no way around it
   if (const auto found = tenant.profiles.find(profile); found != tenant.profiles.end())
     owners.add(found->second.get());
   return owners;

@@ -40,7 +40,7 @@ class Book {
   Book(const config::Config& config, const std::vector<std::unique_ptr<domain::Principal>>& principals,
        Allowances& kept);
 
-  /// Allocates nothing. `profile` may be null.
+  /// Allocates nothing. `profile` may be null; an application profile draws on the allowance of the one it copies.
   Owners owners_of(const domain::Principal& principal, const domain::Profile* profile) const;
 
   const Allowance& of_tenant(std::size_t tenant_index) const { return *tenants_[tenant_index].own; }

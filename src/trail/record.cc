@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 1024;  // CloudTrail's limit for userAgent, errorMessage, requestID
 constexpr std::size_t attempt_bytes_max = 256;
+constexpr std::size_t parameters_bytes_max = std::size_t{100} << 10;  // CloudTrail leaves longer ones out
 
 // A plain record is about 1.4 KB; one reservation and nothing grows while it is written.
 constexpr std::size_t record_bytes_usual = 2048;
@@ -94,11 +95,19 @@ void add_identity(std::string& out, const CallFacts& facts) {
 }
 
 void add_request_parameters(std::string& out, const CallFacts& facts) {
+  if (!facts.request_parameters.empty()) {
+    const bool fits = facts.request_parameters.size() <= parameters_bytes_max;
+    out.append(R"(,"requestParameters":)").append(fits ? facts.request_parameters : "null");
+    out.append(R"(,"responseElements":)")
+        .append(facts.response_elements.empty() ? "null" : facts.response_elements);
+    return;
+  }
   if (facts.requested_model.empty()) {
     out += R"(,"requestParameters":null,"responseElements":null)";
     return;
   }
-  const bool asks_for_profile = facts.operation == domain::Operation::get_inference_profile;
+  const bool asks_for_profile = facts.operation == domain::Operation::get_inference_profile ||
+                                facts.operation == domain::Operation::delete_inference_profile;
   add_member(out,
              asks_for_profile ? R"(,"requestParameters":{"inferenceProfileIdentifier":)"
                               : R"(,"requestParameters":{"modelId":)",
@@ -196,6 +205,22 @@ void add_policies(std::string& out, const CallFacts& facts) {
   out += ']';
 }
 
+/// What an application profile is, and its tags: costs are told by them.
+void add_application(std::string& out, const CallFacts& facts) {
+  if (facts.profile == nullptr || facts.profile->application == nullptr) return;
+  add_member(out, R"(,"profileArn":)", facts.profile->application->arn);
+  add_member(out, R"(,"copyFrom":)", facts.profile->application->copy_from);
+  out += R"(,"tags":{)";
+  bool first = true;
+  for (const auto& [key, value] : facts.profile->application->tags) {
+    if (!first) out += ',';
+    first = false;
+    add_text(out, key);
+    add_member(out, ":", value);
+  }
+  out += '}';
+}
+
 void add_portolan(std::string& out, const CallFacts& facts) {
   add_member(out, R"(,"portolan":{"outcome":)", name(outcome_of(facts)));
   add_member(out, R"(,"stage":)", domain::name(facts.stage));
@@ -206,6 +231,7 @@ void add_portolan(std::string& out, const CallFacts& facts) {
   }
   add_member_if_any(out, R"(,"profile":)", facts.profile_id);
   add_member_if_any(out, R"(,"profileKind":)", facts.profile_kind);
+  add_application(out, facts);
   add_member_if_any(out, R"(,"model":)", facts.model_id);
   add_flag(out, R"(,"stream":)", facts.stream);
   add_member_if_any(out, R"(,"serviceTier":)", facts.service_tier);
@@ -270,7 +296,8 @@ void write_record(const CallFacts& facts, std::string& out) {
   add_additional_event_data(out, facts);
   add_member(out, R"(,"requestID":)", facts.call_id);
   add_member(out, R"(,"eventID":)", facts.event_id);
-  out += R"(,"readOnly":true,"eventType":"AwsApiCall","managementEvent":true)";
+  add_flag(out, R"(,"readOnly":)", !domain::changes_profiles(facts.operation));
+  out += R"(,"eventType":"AwsApiCall","managementEvent":true)";
   if (facts.principal != nullptr) add_member(out, R"(,"recipientAccountId":)", facts.principal->account_id);
   out += R"(,"eventCategory":"Management")";
   add_tls(out, facts);

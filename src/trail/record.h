@@ -40,10 +40,15 @@ struct CallFacts {
   std::string_view host_header;
   std::string_view tls_version;  // empty: plaintext
   std::string_view tls_cipher;
-  std::string_view http_version;     // "1.1", "2"
-  std::string_view requested_model;  // as the caller wrote it, decoded
-  std::string_view profile_id;       // resolved; empty when none
-  std::string_view profile_kind;     // "geographic", "global", "application"
+  std::string_view http_version;             // "1.1", "2"
+  std::string_view requested_model;          // as the caller wrote it, decoded
+  std::string_view profile_id;               // resolved; empty when none
+  std::string_view profile_kind;             // "geographic", "global", "application"
+  const domain::Profile* profile = nullptr;  // resolved; null when none
+  /// What was asked and what came of it, as JSON, where no model was; empty: only what requested_model says,
+  /// nothing.
+  std::string_view request_parameters;
+  std::string_view response_elements;
   std::string_view model_id;
   std::string_view sdk_invocation_id;  // amz-sdk-invocation-id: joins an SDK's own retries
   bool stream = false;

@@ -247,6 +247,48 @@ TEST(Record, OfAReadOfTheCatalogHasNoModelFields) {
   EXPECT_EQ(record["requestParameters"], (json{{"inferenceProfileIdentifier", "us.x"}}));
 }
 
+TEST(Record, OfAnApplicationProfileHasItsArnWhatItCopiesAndItsTags) {
+  const domain::ApplicationProfile made{.arn = "arn:aws:bedrock:x:1:application-inference-profile/abc",
+                                        .copy_from = "arn:aws:bedrock:x::foundation-model/m",
+                                        .tags = {{"Cost\"Center", "7"}, {"Team", ""}}};
+  const domain::Profile profile{.kind = domain::ProfileKind::application, .policy_mode = {}, .application = &made};
+  CallFacts facts = served_call();
+  facts.profile = &profile;
+  const json portolan = written(facts)["portolan"];
+  EXPECT_EQ(portolan["profileArn"], made.arn);
+  EXPECT_EQ(portolan["copyFrom"], made.copy_from);
+  EXPECT_EQ(portolan["tags"], (json{{"Cost\"Center", "7"}, {"Team", ""}}));
+  const domain::Profile other{.policy_mode = {}};
+  facts.profile = &other;
+  EXPECT_FALSE(written(facts)["portolan"].contains("tags"));
+}
+
+TEST(Record, OfAChangeSaysWhatWasAskedAndWhatCameOfIt) {
+  CallFacts facts = served_call();
+  facts.operation = domain::Operation::create_inference_profile;
+  facts.inference_region = {};
+  facts.request_parameters = R"({"inferenceProfileName":"x"})";
+  json record = written(facts);
+  EXPECT_EQ(record["eventName"], "CreateInferenceProfile");
+  EXPECT_EQ(record["readOnly"], false);
+  EXPECT_EQ(record["requestParameters"]["inferenceProfileName"], "x");
+  EXPECT_TRUE(record["responseElements"].is_null());
+  facts.response_elements = R"({"status":"ACTIVE"})";
+  EXPECT_EQ(written(facts)["responseElements"]["status"], "ACTIVE");
+  const std::string long_one = '"' + std::string(101 << 10, 'x') + '"';
+  facts.request_parameters = long_one;
+  record = written(facts);
+  EXPECT_TRUE(record["requestParameters"].is_null()) << "as CloudTrail does beyond 100 KB";
+  EXPECT_EQ(record["responseElements"]["status"], "ACTIVE");
+}
+
+TEST(Record, OfADeletionNamesTheProfileOfThePath) {
+  CallFacts facts = served_call();
+  facts.operation = domain::Operation::delete_inference_profile;
+  facts.requested_model = "abcdefghijkl";
+  EXPECT_EQ(written(facts)["requestParameters"], (json{{"inferenceProfileIdentifier", "abcdefghijkl"}}));
+}
+
 TEST(Record, WritesTimesBeyondTheOrdinary) {
   CallFacts facts = served_call();
   facts.began = base::WallTime{};

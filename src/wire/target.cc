@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/bytes.h"
 
@@ -15,8 +16,9 @@ using domain::Operation;
 constexpr std::size_t id_bytes_max = 2048;  // the botocore model of bedrock-runtime, ConversationalModelId
 
 constexpr std::string_view served =
-    "POST /model/{id}/{invoke|invoke-with-response-stream|converse|converse-stream}, GET /inference-profiles, "
-    "GET /inference-profiles/{id}, GET /foundation-models, POST /v1/chat/completions, GET /v1/models";
+    "POST /model/{id}/{invoke|invoke-with-response-stream|converse|converse-stream}, GET and POST "
+    "/inference-profiles, GET and DELETE /inference-profiles/{id}, POST /tagResource, POST /untagResource, POST "
+    "/listTagsForResource, GET /foundation-models, POST /v1/chat/completions, GET /v1/models";
 
 constexpr std::string_view model_prefix = "/model/";
 constexpr std::string_view profile_prefix = "/inference-profiles/";
@@ -38,20 +40,33 @@ constexpr std::array whole_routes{
     Route{"/v1/chat/completions", "POST", Operation::chat_completions},
     Route{"/v1/models", "GET", Operation::list_openai_models},
     Route{"/inference-profiles", "GET", Operation::list_inference_profiles},
+    Route{"/inference-profiles", "POST", Operation::create_inference_profile},
+    Route{"/tagResource", "POST", Operation::tag_resource},
+    Route{"/untagResource", "POST", Operation::untag_resource},
+    Route{"/listTagsForResource", "POST", Operation::list_tags_for_resource},
     Route{"/foundation-models", "GET", Operation::list_foundation_models},
 };
 
-constexpr Route profile_route{"/inference-profiles/{id}", "GET", Operation::get_inference_profile};
-
-struct Match {
-  const Route* route = nullptr;  // null: the path is not served
-  std::string_view raw_id;
+constexpr std::array profile_routes{
+    Route{"", "GET", Operation::get_inference_profile},
+    Route{"", "DELETE", Operation::delete_inference_profile},
 };
 
+struct Match {
+  std::span<const Route> routes;  // of the path, one for each method; empty: the path is not served
+  std::string_view raw_id;
+
+  const Route* by(std::string_view method) const {
+    const auto found = std::ranges::find(routes, method, &Route::method);
+    return found == routes.end() ? nullptr : &*found;
+  }
+};
+
+/// Those of one path stand together.
 template <std::size_t size>
-const Route* find_route(const std::array<Route, size>& routes, std::string_view name) {
-  const auto found = std::ranges::find(routes, name, &Route::name);
-  return found == routes.end() ? nullptr : &*found;
+std::span<const Route> find_routes(const std::array<Route, size>& routes, std::string_view name) {
+  const auto first = std::ranges::find(routes, name, &Route::name);
+  return {first, std::find_if(first, routes.end(), [&](const Route& route) { return route.name != name; })};
 }
 
 Match match(std::string_view path) {
@@ -59,16 +74,16 @@ Match match(std::string_view path) {
     const std::string_view rest = path.substr(model_prefix.size());
     const std::size_t slash = rest.rfind('/');
     if (slash == std::string_view::npos) return {};
-    return {.route = find_route(model_routes, rest.substr(slash + 1)), .raw_id = rest.substr(0, slash)};
+    return {.routes = find_routes(model_routes, rest.substr(slash + 1)), .raw_id = rest.substr(0, slash)};
   }
   if (path.starts_with(profile_prefix)) {
-    return {.route = &profile_route, .raw_id = path.substr(profile_prefix.size())};
+    return {.routes = profile_routes, .raw_id = path.substr(profile_prefix.size())};
   }
-  return {.route = find_route(whole_routes, path)};
+  return {.routes = find_routes(whole_routes, path)};
 }
 
 bool takes_id(Operation operation) {
-  return operation == Operation::get_inference_profile ||
+  return operation == Operation::get_inference_profile || operation == Operation::delete_inference_profile ||
          (domain::runs_model(operation) && operation != Operation::chat_completions);
 }
 
@@ -149,27 +164,33 @@ base::Result<Target> read_target(std::string_view method, std::string_view targe
   if (question != std::string_view::npos) read.query = target.substr(question + 1);
 
   const Match found = match(read.path);
-  if (found.route == nullptr) {
+  if (found.routes.empty()) {
     return base::fail(Code::unknown_path, "path: this operation is not served; served are " + std::string(served));
   }
-  if (method != found.route->method) {
-    return base::fail(Code::method_not_allowed,
-                      "method: " + std::string(domain::event_name(found.route->operation)) + " is called with " +
-                          std::string(found.route->method));
+  const Route* route = found.by(method);
+  if (route == nullptr) {
+    std::string allowed;
+    for (const Route& each : found.routes) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(domain::event_name(each.operation)) +
+                 " is called with " + std::string(each.method);
+    }
+    return base::fail(Code::method_not_allowed, "method: " + allowed);
   }
   if (!escapes_are_whole(read.query)) {
     return base::fail(Code::malformed_request, "query: a '%' is not followed by two hexadecimal digits");
   }
-  read.operation = found.route->operation;
+  read.operation = route->operation;
   if (takes_id(read.operation)) {
     TRY(read.id, read_id(found.raw_id));
   }
   return read;
 }
 
-std::string_view method_of(std::string_view target) {
-  const Route* route = match(target.substr(0, target.find('?'))).route;
-  return route == nullptr ? std::string_view{} : route->method;
+std::string methods_of(std::string_view target) {
+  std::string methods;
+  for (const Route& route : match(target.substr(0, target.find('?'))).routes)
+    methods += (methods.empty() ? "" : ", ") + std::string(route.method);
+  return methods;
 }
 
 domain::Dialect dialect_of_target(std::string_view target) {

@@ -25,8 +25,8 @@ struct Target {
 /// Code::malformed_request. Paths are compared exactly as received: no normalising, no trailing slash.
 base::Result<Target> read_target(std::string_view method, std::string_view target);
 
-/// The one method that the path of `target` is served with; empty when it is not served.
-std::string_view method_of(std::string_view target);
+/// The methods that the path of `target` is served with, as `allow` lists them; empty when it is not served.
+std::string methods_of(std::string_view target);
 
 /// The dialect in which to answer even when the operation is unknown: /v1/… is OpenAI's, all else Bedrock's.
 domain::Dialect dialect_of_target(std::string_view target);

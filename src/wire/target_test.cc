@@ -91,17 +91,32 @@ TEST(Target, NamesTheRightMethod) {
       const base::Error error = refusal_of(method, target);
       EXPECT_EQ(error.code, Code::method_not_allowed) << method << target;
       EXPECT_THAT(error.message, HasSubstr("POST"));
-      EXPECT_EQ(wire::method_of(target), "POST");
+      EXPECT_EQ(wire::methods_of(target), "POST");
     }
   }
-  for (const std::string_view target :
-       {"/inference-profiles", "/inference-profiles/x", "/foundation-models", "/v1/models"}) {
+  for (const std::string_view target : {"/foundation-models", "/v1/models"}) {
     const base::Error error = refusal_of("POST", target);
     EXPECT_EQ(error.code, Code::method_not_allowed) << target;
     EXPECT_THAT(error.message, HasSubstr("GET"));
-    EXPECT_EQ(wire::method_of(std::string(target) + "?a=b"), "GET");
+    EXPECT_EQ(wire::methods_of(std::string(target) + "?a=b"), "GET");
   }
-  EXPECT_EQ(wire::method_of("/v1/nothing"), "");
+  EXPECT_EQ(wire::methods_of("/v1/nothing"), "");
+}
+
+TEST(Target, TellsOperationsOfOnePathApartByTheirMethods) {
+  EXPECT_EQ(operation_of("GET", "/inference-profiles"), Operation::list_inference_profiles);
+  EXPECT_EQ(operation_of("POST", "/inference-profiles"), Operation::create_inference_profile);
+  EXPECT_EQ(operation_of("GET", "/inference-profiles/x"), Operation::get_inference_profile);
+  EXPECT_EQ(operation_of("DELETE", "/inference-profiles/x"), Operation::delete_inference_profile);
+  EXPECT_EQ(id_of("DELETE", "/inference-profiles/arn%3Aaws%3Ax%2Fy"), "arn:aws:x/y");
+  EXPECT_EQ(operation_of("POST", "/tagResource"), Operation::tag_resource);
+  EXPECT_EQ(operation_of("POST", "/untagResource"), Operation::untag_resource);
+  EXPECT_EQ(operation_of("POST", "/listTagsForResource"), Operation::list_tags_for_resource);
+  const base::Error error = refusal_of("PUT", "/inference-profiles/x");
+  EXPECT_EQ(error.code, Code::method_not_allowed);
+  EXPECT_THAT(error.message, HasSubstr("DeleteInferenceProfile is called with DELETE"));
+  EXPECT_EQ(wire::methods_of("/inference-profiles/x"), "GET, DELETE");
+  EXPECT_EQ(wire::methods_of("/inference-profiles?a=b"), "GET, POST");
 }
 
 TEST(Target, RefusesIdsThatNameNothing) {
