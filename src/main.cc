@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   add_check(app, exit_code);
   add_explain(app, exit_code);
   add_key(app, exit_code);
+  add_profile(app, exit_code);
   add_trail(app, exit_code);
   add_policy(app, exit_code);
   add_sandbox(app, exit_code);

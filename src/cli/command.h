@@ -27,6 +27,7 @@ void add_serve(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_explain(CLI::App& app, int& exit_code);
 void add_key(CLI::App& app, int& exit_code);
+void add_profile(CLI::App& app, int& exit_code);
 void add_trail(CLI::App& app, int& exit_code);
 void add_policy(CLI::App& app, int& exit_code);
 void add_sandbox(CLI::App& app, int& exit_code);

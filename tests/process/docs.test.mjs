@@ -95,7 +95,7 @@ describe("against a running gateway", () => {
   test("every command that the documents name exists", async () => {
     const pages = (await readdir(path.join(repository, "docs"), { recursive: true })).filter((name) => name.endsWith(".md"));
     const texts = await Promise.all([read("README.md"), ...pages.map((page) => read("docs", page))]);
-    const commands = new Set(all(texts.join("\n"), /\bportolan ((?:sandbox|trail|key|policy) [a-z]+|up|serve|check|explain|load|backup|restore|sandbox)\b/g).flat());
+    const commands = new Set(all(texts.join("\n"), /\bportolan ((?:sandbox|trail|key|policy|profile) [a-z]+|up|serve|check|explain|load|backup|restore|sandbox)\b/g).flat());
     assert.ok(commands.size >= 9, [...commands].join(", "));
     for (const command of commands) {
       const { code, stderr } = await run([...command.split(" "), "--help"]);
