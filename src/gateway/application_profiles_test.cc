@@ -200,6 +200,22 @@ TEST(ApplicationProfileCall, IsRefusedWhenWhatItCopiesIsGone) {
   EXPECT_THAT(answer.message(), HasSubstr("inference-profile/coasts, which cannot be called here any more"));
 }
 
+TEST(ApplicationProfileCall, DrawsOnTheQuotaOfWhatItCopies) {
+  Talk talk({copy_of(sonnet_arn)});
+  config::Config config = talk.snapshot->config;
+  config::ProfileQuota once;
+  once.profiles = "us.anthropic.*";
+  once.requests_per_minute = 1;
+  config.tenants[0].profile_quotas = {once};
+  talk.snapshot =
+      std::make_shared<const Snapshot>(std::move(config), talk.allowances, std::span<const domain::IssuedKey>{},
+                                       std::make_shared<policy::Rules>(), talk.snapshot->applications);
+  talk.journey.use(talk.snapshot);
+  EXPECT_EQ(talk.ask(converse()).status, 200);
+  const Answer copied = talk.ask(converse("abcdefghijkl"));
+  EXPECT_EQ(copied.status, 429) << copied.body;
+}
+
 TEST(ControlPlaneCall, GivesTheDeskAnOrderAndTheCallerItsAnswer) {
   Talk talk({});
   const Answer answer =
