@@ -51,12 +51,18 @@ std::string words_of(const Json& names) {
   return fmt::format("{}", fmt::join(names.get<std::vector<std::string>>(), " "));
 }
 
+/// Few enough for a column of a table; `show` names them all.
+std::string few_words_of(const Json& names) {
+  constexpr std::size_t few = 6;
+  return names.size() <= few ? words_of(names) : fmt::format("{} Regions", names.size());
+}
+
 /// The destinations from one source, or how many sources there are.
 std::string destinations_from(const Json& profile, const std::string& source) {
   const Json& by_source = profile["destinations"];
-  if (!source.empty()) return by_source.contains(source) ? words_of(by_source[source]) : "-";
+  if (!source.empty()) return by_source.contains(source) ? few_words_of(by_source[source]) : "-";
   if (by_source.empty()) return "none: what it copies is gone";
-  if (by_source.size() == 1) return words_of(by_source.begin().value());
+  if (by_source.size() == 1) return few_words_of(by_source.begin().value());
   return fmt::format("from {} Regions", by_source.size());
 }
 

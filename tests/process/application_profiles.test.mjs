@@ -476,6 +476,7 @@ describe("portolan profile", () => {
     assert.deepEqual(listed.tenants, ["demo"]);
     assert.match(await done("list", "--type", "application", "--tenant", "demo"), /listed\s+us-east-1 us-east-2 us-west-2\s+Team=search/);
     assert.match(await done("show", usProfile), /from\s+to\n/);
+    assert.match(await done("list", "--source", source), new RegExp(`^${globalProfile}.* \\d\\d Regions `, "m"), "a column has room for few");
     assert.equal(await done("list", "--tenant", "nobody"), "no such profile\n");
     const unknown = await cli("show", "nothing");
     assert.equal(unknown.code, 2);
