@@ -61,6 +61,7 @@ int RunningGateway::run_until_told(const std::function<Result<config::Config>()>
   else
     world::notify_service("READY=1");
   policy_desk_->go_on();
+  profile_desk_->go_on();
   bool reload_later = false;
   for (;;) {
     const int signal = wait_for_signal(told, successor_.get());

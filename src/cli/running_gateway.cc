@@ -166,9 +166,9 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
                         [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; }));
   kept.profiles = running->profile_desk_->profiles();
   TRY(running->policy_desk_,
-      open_policy_desk(config.data_dir, clock,
-                       [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; },
-                       running->inherited_));
+      open_policy_desk(
+          config.data_dir, clock, [running = running.get()]() -> gateway::Gateway& { return *running->gateway_; },
+          running->inherited_));
   const std::string policies = config.policies;
   bool adopted = false;
   if (!policies.empty()) {
@@ -183,7 +183,6 @@ Result<std::unique_ptr<RunningGateway>> RunningGateway::start(
   TRY(running->gateway_, gateway::Gateway::start(
                              std::move(config), clock, *running->disk_, fresh_seed(), std::move(kept),
                              change_profiles, [](const std::string& line) { log(line); }, running->inherited_));
-  running->profile_desk_->go_on();  // only now: callers could ask before gateway_ was there
   running->mount_routes(clock);
   if (mount) mount(running->admin_);
   std::vector<world::Descriptor> admin_sockets =

@@ -29,6 +29,14 @@ bool is_same_request(const ApplicationProfile& one, const ApplicationProfile& ot
   return one.name == other.name && one.description == other.description && one.copy_from == other.copy_from;
 }
 
+Result<void> check_keys(const ApplicationProfile& profile) {
+  const std::string_view key = domain::key_in_two_cases(profile.tags);
+  if (key.empty()) return {};
+  return base::fail(Code::invalid_field,
+                    fmt::format("tags: {} would have the key {} in two cases, which policies do not tell apart.",
+                                profile.arn, key));
+}
+
 auto place_of(domain::ApplicationProfileList& profiles, std::string_view id) {
   return std::ranges::lower_bound(profiles, id, {},
                                   [](const auto& profile) -> std::string_view { return profile->id; });
@@ -58,13 +66,14 @@ void ProfileDesk::stop() {
 }
 
 Result<void> ProfileDesk::read_store() {
+  TRY(const std::int64_t changes, store_->changes_elsewhere());  // first: what comes after it is followed later
   TRY(std::vector<ApplicationProfile> read, store_->profiles());
   domain::ApplicationProfileList profiles;
   profiles.reserve(read.size());
   for (ApplicationProfile& profile : read)
     profiles.push_back(std::make_shared<const ApplicationProfile>(std::move(profile)));
-  TRY(changes_elsewhere_, store_->changes_elsewhere());
   profiles_ = std::move(profiles);
+  changes_elsewhere_ = changes;
   return {};
 }
 
@@ -126,6 +135,7 @@ Result<ApplicationProfile> ProfileDesk::create(const ApplicationProfile& draft) 
         fmt::format("Account {} has {} application inference profiles in {}, and more are not allowed. "
                     "Delete some that are not needed.",
                     draft.account_id, in_place, draft.region));
+  TRY_VOID(check_keys(draft));
   ApplicationProfile made = draft;
   made.created = made.updated = clock_.wall();
   TRY_VOID(store_->add(made));
@@ -149,6 +159,7 @@ Result<ApplicationProfile> ProfileDesk::change(const ProfileOrder& order) {
     if (after.tags.size() > domain::tags_max)
       return base::fail(Code::too_many_tags, fmt::format("{} would have {} tags; {} are allowed.", after.arn,
                                                          after.tags.size(), domain::tags_max));
+    TRY_VOID(check_keys(after));
     after.updated = clock_.wall();
     TRY_VOID(store_->set_tags(after.id, after.tags, after.updated));
     *found = std::make_shared<const ApplicationProfile>(after);
@@ -177,9 +188,12 @@ void ProfileDesk::follow() {
   const std::scoped_lock lock(mutex_);
   const Result<std::int64_t> changes = store_->changes_elsewhere();
   if (!changes || *changes == changes_elsewhere_) return;
+  const std::int64_t followed_before = changes_elsewhere_;
   Result<void> followed = read_store();
   if (followed) followed = doors_.publish(profiles_);
-  if (!followed) doors_.log("profiles: the successor's changes are not followed: " + followed.error().message);
+  if (followed) return;
+  changes_elsewhere_ = followed_before;  // tried again at the next turn
+  doors_.log("profiles: the successor's changes are not followed: " + followed.error().message);
 }
 
 }  // namespace portolan::control

@@ -139,6 +139,17 @@ TEST_F(ProfileOrders, AddsReplacesAndTakesAwayTags) {
   EXPECT_EQ(desk_->profiles()[0]->tags, (domain::Tags{{"Cost", "7"}}));
 }
 
+TEST_F(ProfileOrders, RefusesAKeyThatIsThereInAnotherCase) {
+  ASSERT_TRUE(desk_->carry_out(creation("aaa", "search")));
+  ProfileOrder tag = about("aaa", Kind::tag);
+  tag.tags = {{"tEAM", "ads"}};
+  EXPECT_EQ(code_of(tag), Code::invalid_field) << "policies would read the one or the other";
+  EXPECT_EQ(desk_->profiles()[0]->tags, (domain::Tags{{"Team", "search"}}));
+  ProfileOrder twice = creation("bbb", "ads");
+  twice.profile.tags = {{"Team", "ads"}, {"team", "search"}};
+  EXPECT_EQ(code_of(twice), Code::invalid_field);
+}
+
 TEST_F(ProfileOrders, LimitsTheTagsOfOneProfile) {
   ASSERT_TRUE(desk_->carry_out(creation("aaa", "search")));
   ProfileOrder tag = about("aaa", Kind::tag);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace portolan::domain {
 
 Tags merged(Tags tags, const Tags& more) {
@@ -19,6 +21,13 @@ Tags merged(Tags tags, const Tags& more) {
 Tags without(Tags tags, const std::vector<std::string>& keys) {
   std::erase_if(tags, [&](const auto& tag) { return std::ranges::find(keys, tag.first) != keys.end(); });
   return tags;
+}
+
+std::string_view key_in_two_cases(const Tags& tags) {
+  for (std::size_t i = 0; i < tags.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (base::iequals(tags[i].first, tags[j].first)) return tags[i].first;
+  return {};
 }
 
 }  // namespace portolan::domain

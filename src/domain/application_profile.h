@@ -25,6 +25,10 @@ Tags merged(Tags tags, const Tags& more);
 /// `tags` without these keys.
 Tags without(Tags tags, const std::vector<std::string>& keys);
 
+/// A key that another one equals but for its case; empty: there is none. Policies read keys whatever their case, so
+/// of two the one that counts would be a matter of chance.
+std::string_view key_in_two_cases(const Tags& tags);
+
 /// How long an id is: "s529qz7ddy06".
 inline constexpr std::size_t application_profile_id_length = 12;
 /// How many one account may have in one Region (Amazon Bedrock service quotas, "Inference profiles per account").

@@ -16,5 +16,11 @@ TEST(Tags, AreTakenAwayByKeyAndUnknownKeysDoNotMatter) {
   EXPECT_EQ(without({{"a", "1"}, {"b", "2"}}, {"b", "x"}), (Tags{{"a", "1"}}));
 }
 
+TEST(Tags, HaveNoKeyInTwoCases) {
+  EXPECT_EQ(key_in_two_cases({{"Blocked", "yes"}, {"blocked", "no"}}), "blocked");
+  EXPECT_EQ(key_in_two_cases({{"Blocked", "yes"}, {"Locked", "no"}}), "");
+  EXPECT_EQ(key_in_two_cases({}), "");
+}
+
 }  // namespace
 }  // namespace portolan::domain

@@ -18,7 +18,7 @@ using iam::Statement;
 constexpr std::size_t conditions_max = 16;
 constexpr std::size_t judgements_max = 100'000;
 // Callers make application profiles and change their tags as they like, and each of these is a cell of its own.
-constexpr std::size_t application_cells_max = 50'000;
+constexpr std::size_t application_cells_max = 10'000;
 constexpr std::size_t remembered_max = std::size_t{1} << 20;
 
 /// Keys that differ from one check of a call to the next.
@@ -191,7 +191,7 @@ const CompiledPolicies::Cell& CompiledPolicies::cell(const Question& question) c
   const bool is_application = inference.profile != nullptr && inference.profile->application != nullptr;
   if (is_application)
     for (const auto& [tag, value] : inference.profile->application->tags)
-      key += fmt::format("\n{}\n{}", tag, value);
+      key += fmt::format(" {}:{}{}:{}", tag.size(), tag, value.size(), value);  // tags may hold any separator
   Class* principals = nullptr;
   {
     const std::scoped_lock lock(mutex_);

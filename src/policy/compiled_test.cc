@@ -274,6 +274,22 @@ TEST_F(CompiledCell, OfAnApplicationProfileIsOfItsTagsToo) {
   EXPECT_EQ(policies.cells(), 2u) << "the same tags are the same cell";
 }
 
+TEST_F(CompiledCell, IsNotThatOfOtherTagsThatAreWrittenAlike) {
+  Json statement = deny({{"StringEquals", {{"aws:ResourceTag/Blocked", "yes"}}}});
+  statement["Resource"] = "arn:aws:bedrock:*:*:application-inference-profile/*";
+  const CompiledPolicies policies = compile(one_statement(statement));
+  const domain::Profile* original = call().inference.profile;
+  Judgement anew;
+  const auto allows = [&](domain::Tags tags) {
+    const CopiedCall copied(call(), std::move(tags), original);
+    CellMemory memory;
+    return memory.judge(policies, copied.asked.question(), anew).is_allowed();
+  };
+  EXPECT_TRUE(allows({{"A", "x\nBlocked\nyes"}}));
+  EXPECT_TRUE(allows({{"A", "x 7:Blocked3:yes"}}));
+  EXPECT_FALSE(allows({{"A", "x"}, {"Blocked", "yes"}}));
+}
+
 TEST_F(CompiledCell, ReadsTheCopyOrTheCopiedAsTheSettingSays) {
   const domain::Profile* original = call().inference.profile;
   const CopiedCall copied(call(), {}, original);

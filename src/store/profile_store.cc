@@ -49,6 +49,14 @@ Result<std::unique_ptr<ProfileStore>> ProfileStore::open(const std::string& path
 }
 
 Result<std::vector<ApplicationProfile>> ProfileStore::profiles() {
+  // One state of the file: another process may change it between the two tables.
+  TRY_VOID(database_.run("BEGIN"));
+  auto profiles = read_profiles();
+  TRY_VOID(database_.run("COMMIT"));
+  return profiles;
+}
+
+Result<std::vector<ApplicationProfile>> ProfileStore::read_profiles() {
   TRY(Statement rows,
       database_.prepare(
           "SELECT id, account_id, region, arn, name, description, copy_from, client_token, created_us, "

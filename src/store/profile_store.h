@@ -35,6 +35,7 @@ class ProfileStore {
 
  private:
   explicit ProfileStore(Database database) : database_(std::move(database)) {}
+  base::Result<std::vector<domain::ApplicationProfile>> read_profiles();
   base::Result<void> insert_tags(const std::string& id, const domain::Tags& tags);
 
   Database database_;

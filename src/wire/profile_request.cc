@@ -126,6 +126,8 @@ Result<domain::Tags> read_tags(const element& list) {
   std::ranges::sort(tags, {}, &domain::Tags::value_type::first);
   const auto twice = std::ranges::adjacent_find(tags, {}, &domain::Tags::value_type::first);
   if (twice != tags.end()) return violation("tags", "Each key must be there once, and " + twice->first + " is not");
+  if (const std::string_view key = domain::key_in_two_cases(tags); !key.empty())
+    return violation("tags", fmt::format("Two keys differ only in their case: {}", key));
   return tags;
 }
 

@@ -96,6 +96,8 @@ TEST(ProfileRequest, HoldsTagsAgainstTheirLimits) {
   EXPECT_THAT(refusal(tag(R"("tags":[{"key":"aws:x","value":"b"}])")), HasSubstr("reserved"));
   EXPECT_THAT(refusal(tag(R"("tags":[{"key":"a","value":"1"},{"key":"b","value":"1"},{"key":"a","value":"2"}])")),
               HasSubstr("a is not"));
+  EXPECT_THAT(refusal(tag(R"("tags":[{"key":"Blocked","value":"yes"},{"key":"blocked","value":"no"}])")),
+              HasSubstr("Two keys differ only in their case"));
   EXPECT_THAT(refusal(tag(R"("tags":[{"key":")" + std::string(129, 'k') + R"(","value":""}])")), HasSubstr("128"));
   EXPECT_THAT(refusal(tag(R"("tags":[{"key":"k","value":")" + std::string(257, 'v') + R"("}])")), HasSubstr("256"));
   std::string many;
