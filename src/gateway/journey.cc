@@ -84,8 +84,8 @@ Task<void> Journey::serve(const Request& request, ReplySink& sink) {
     outcome = co_await change_profile(call);
   else if (outcome)
     outcome = answer_locally(call);
-  // A whole answer that nobody waits for any more is not recorded as served.
-  if (outcome && !call.reply.begun && sink.gone())
+  // A whole answer that nobody waits for any more is not recorded as served; a change was made all the same.
+  if (outcome && !call.reply.begun && !domain::changes_profiles(call.target.operation) && sink.gone())
     outcome = base::fail(base::Code::caller_gone, "The caller closed the connection.");
   if (!outcome) refuse(call, std::move(outcome).error());
   settle(call);
