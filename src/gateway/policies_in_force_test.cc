@@ -66,14 +66,21 @@ TEST(JudgedGateway, DeniesATierWhereverTheCallNamesIt) {
   const std::string in_body =
       R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}],"serviceTier":{"type":"priority"}})";
   EXPECT_EQ(conversation.ask(post(target, in_body)).status, 403);
+  const std::string invoke = "/model/" + std::string(sonnet) + "/invoke";
+  constexpr std::string_view prompt =
+      R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]})";
   constexpr std::string_view priority = "X-Amzn-Bedrock-Service-Tier: priority\r\n";
-  EXPECT_EQ(conversation.ask(post(target, say_hello, "alice-key", priority)).status, 403);
+  EXPECT_EQ(conversation.ask(post(invoke, prompt, "alice-key", priority)).status, 403);
   // Of two, the Region might take the other.
   const std::string both = "x-amzn-bedrock-service-tier: default\r\n" + std::string(priority);
-  EXPECT_EQ(conversation.ask(post(target, say_hello, "alice-key", both)).status, 400);
-  const Answer two = conversation.ask(post(target, in_body, "alice-key", "x-amzn-bedrock-service-tier: flex\r\n"));
+  const Answer two = conversation.ask(post(invoke, prompt, "alice-key", both));
   EXPECT_EQ(two.status, 400);
   EXPECT_THAT(two.message(), HasSubstr("serviceTier: the call names two service tiers"));
+  // Converse has no such header: a Region would not see what was judged.
+  const Answer ignored =
+      conversation.ask(post(target, say_hello, "alice-key", "x-amzn-bedrock-service-tier: flex\r\n"));
+  EXPECT_EQ(ignored.status, 400);
+  EXPECT_THAT(ignored.message(), HasSubstr("takes the tier as serviceTier.type"));
   EXPECT_THAT(conversation.seen_regions(), IsEmpty());
 }
 

@@ -29,13 +29,17 @@ Result<void> shed(Call& call, const Bench& bench) {
       base::seconds{1});
 }
 
-/// The tier that the Region will read, of a Converse body or of the header, for policies may deny it. A call that
-/// names two is refused: the Region might take the one that was not judged.
+/// The tier that the Region will read, for policies may deny it: in the header, or in the body of Converse, which
+/// has no such header. A call that names two is refused: the Region might take the one that was not judged.
 Result<void> read_service_tier(Call& call) {
   if (call.request.headers == nullptr || call.dialect != domain::Dialect::bedrock) return {};
   std::string& tier = call.asked.service_tier;
   for (const wire::Header& field : *call.request.headers) {
     if (!base::iequals(field.name, "x-amzn-bedrock-service-tier")) continue;
+    if (call.target.operation == domain::Operation::converse ||
+        call.target.operation == domain::Operation::converse_stream)
+      return base::fail(Code::invalid_field,
+                        "X-Amzn-Bedrock-Service-Tier: Converse takes the tier as serviceTier.type in its body.");
     if (!tier.empty() && tier != field.value)
       return base::fail(Code::invalid_field, "serviceTier: the call names two service tiers; name one.");
     tier = field.value;
