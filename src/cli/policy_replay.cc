@@ -105,7 +105,7 @@ int replay(const EvidenceOptions& options) {
     fmt::print("{}\n", json_of(summary, *seen).dump());
   else
     print_for_people(summary, *seen, *basis);
-  return summary.served_denied() > 0 ? Exit::finding : Exit::done;
+  return summary.served_denied() + summary.undecidable() > 0 ? Exit::finding : Exit::done;
 }
 
 }  // namespace
@@ -116,10 +116,8 @@ void add_policy_replay(CLI::App& policy, int& exit_code) {
       policy.add_subcommand("replay", "Judge the recorded calls of the trail by a candidate set of policies");
   command->footer(
       "Says which calls the set would have denied or pruned, and by which statement. A call is undecidable where "
-      "its "
-      "record lacks something that the set reads; what it lacks is named. Exit code 1: a call that was served "
-      "would "
-      "be denied.\n\n"
+      "its record lacks something that the set reads, and for calls by application profiles; what is lacking is "
+      "named. Exit code 1: a call that was served would be denied, or one is undecidable.\n\n"
       "Example:\n  portolan policy replay --policies ./policies --since 7d");
   command->add_option("--policies", options->directory, "Directory of the candidate set")->required();
   options->add_options(*command);

@@ -231,6 +231,13 @@ int unused(const UnusedCommand& command) {
     return report(Exit::finding, fmt::format("no call of that time asked a Region, so nothing can be said to be "
                                              "unused: {}",
                                              fmt::join(evidence_text(*answer), "; ")));
+  // A set without the grants of calls that could not be held against it would deny them.
+  if (!command.output.empty() && !answer->uses.not_in_catalog().empty())
+    return report(
+        Exit::finding,
+        fmt::format("nothing was written: some calls could not be held against the set, and a tightened one "
+                    "might deny them: {}",
+                    fmt::join(evidence_text(*answer), "; ")));
   if (!command.output.empty())
     if (const auto written = write_set(*answer, command.output); !written) return report(written.error());
   if (command.evidence.json)
