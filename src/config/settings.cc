@@ -3,7 +3,6 @@
 // error texts, JSON Schema and reference page follow.
 #include "config/settings.h"
 
-
 #include "config/quota_settings.h"
 #include "domain/call.h"
 
@@ -135,9 +134,10 @@ Section<Endpoint> endpoint() {
   endpoint.required();
   endpoint.text("ca", &Endpoint::ca_file, file_path,
                 "Authorities in PEM that may vouch for it, and no others; the system's when absent.");
-  endpoint.sections("quotas", &Endpoint::quotas, region_quota(), {0, entries_max},
-                    "The provider's limits of each account here, as they are believed; the first entry that matches "
-                    "a model counts. Nothing is sent that is known to exceed them.");
+  endpoint.sections(
+      "quotas", &Endpoint::quotas, region_quota(), {0, entries_max},
+      "The provider's limits of each account here, as they are believed; the first entry that matches "
+      "a model counts. Nothing is sent that is known to exceed them.");
   return endpoint;
 }
 

@@ -48,8 +48,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(config::Config config, const wor
   std::unique_ptr<Gateway> gateway{new Gateway(clock, ~seed)};
   TRY(auto rules, compile_rules(first_epoch, kept.rules, config, policy::Rules()));
   auto applications = std::make_shared<const ApplicationProfiles>(kept.profiles, config.catalog);
-  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->allowances_, kept.keys, std::move(rules),
-                                                   std::move(applications));
+  auto snapshot = std::make_shared<const Snapshot>(std::move(config), gateway->allowances_, kept.keys,
+                                                   std::move(rules), std::move(applications));
   gateway->kept_ = std::move(kept);
   const config::Config& settings = snapshot->config;
   const unsigned reactors =
