@@ -94,20 +94,14 @@ struct ProfileQuota : domain::Limits {
   std::string profiles;
 };
 
-/// What an account may use of each model whose id matches, in one Region: the provider's limit as it is believed.
-struct RegionQuota : domain::Limits {
-  std::string models;
-};
-
 /// A destination and how to reach it.
 struct Endpoint {
   domain::RegionIndex region = domain::region_none;
   std::string host;  // IPv4 or IPv6 literal or name
   std::uint16_t port = 0;
   bool tls = false;
-  std::string ca_file;              // under TLS: who may vouch for it; empty: the system's trusted authorities
-  std::string host_header;          // host:port as it is signed
-  std::vector<RegionQuota> quotas;  // the first that matches a model counts; none: unlimited until it throttles
+  std::string ca_file;      // under TLS: who may vouch for it; empty: the system's trusted authorities
+  std::string host_header;  // host:port as it is signed
 };
 
 /// The provider account whose credentials sign upstream calls.

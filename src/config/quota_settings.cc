@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/quota_settings.h"
 
-#include <algorithm>
-
-#include "config/glob.h"
-#include "domain/nearest.h"
-
 namespace portolan::config {
 
 Section<KeyQuota> key_quota() {
@@ -21,14 +16,6 @@ Section<ProfileQuota> profile_quota() {
   Section<ProfileQuota> quota;
   quota.text("profiles", &ProfileQuota::profiles, profile_glob,
              "Profiles, with * and ?; the tenant's calls of each have these limits of their own.");
-  quota.required();
-  add_limits(quota);
-  return quota;
-}
-
-Section<RegionQuota> region_quota() {
-  Section<RegionQuota> quota;
-  quota.text("models", &RegionQuota::models, any_text, "Models, with * and ?; each has these limits.");
   quota.required();
   add_limits(quota);
   return quota;
@@ -67,13 +54,6 @@ void check_says_something(Reader& reader, const Place& place, const domain::Limi
   if (limits.unlimited()) reader.wrong(place, "limits nothing; set a limit that is not 0, or leave the entry out");
 }
 
-template <class Names>
-void check_models(Reader& reader, const Place& place, const std::string& glob, const Names& models) {
-  if (glob.empty()) return;  // said already
-  if (std::ranges::any_of(models, [&](const auto& model) { return glob_matches(glob, model->id); })) return;
-  reader.wrong(place, fmt::format("{} matches no model of the catalog", printable(glob)));
-}
-
 }  // namespace
 
 void check_quotas(Reader& reader, const Place& root, const Draft& draft) {
@@ -91,14 +71,6 @@ void check_quotas(Reader& reader, const Place& root, const Draft& draft) {
     };
     check_parts("key_quotas", tenant.key_quotas);
     check_parts("profile_quotas", tenant.profile_quotas);
-  }
-  for (const Endpoint& endpoint : draft.endpoints) {
-    const Place place = root.at("regions").at(draft.catalog->region(endpoint.region).name).at("quotas");
-    for (std::size_t i = 0; i < endpoint.quotas.size(); ++i) {
-      check_limits_agree(reader, place.at(i), endpoint.quotas[i]);
-      check_says_something(reader, place.at(i), endpoint.quotas[i]);
-      check_models(reader, place.at(i).at("models"), endpoint.quotas[i].models, draft.catalog->models());
-    }
   }
 }
 

@@ -26,7 +26,6 @@ void add_limits(Section<T>& section) {
 
 Section<KeyQuota> key_quota();
 Section<ProfileQuota> profile_quota();
-Section<RegionQuota> region_quota();
 
 /// Limits that contradict one another, and globs that mean nothing.
 void check_quotas(Reader& reader, const Place& root, const Draft& draft);

@@ -134,10 +134,6 @@ Section<Endpoint> endpoint() {
   endpoint.required();
   endpoint.text("ca", &Endpoint::ca_file, file_path,
                 "Authorities in PEM that may vouch for it, and no others; the system's when absent.");
-  endpoint.sections(
-      "quotas", &Endpoint::quotas, region_quota(), {0, entries_max},
-      "The provider's limits of each account here, as they are believed; the first entry that matches "
-      "a model counts. Nothing is sent that is known to exceed them.");
   return endpoint;
 }
 
