@@ -28,7 +28,7 @@ namespace portolan::domain {
 enum class PriceClass : std::uint8_t { in_region, geographic, global };
 inline constexpr std::size_t price_class_count = 3;
 std::string_view name(PriceClass price_class);
-std::optional<PriceClass> price_class(std::string_view name);
+std::optional<PriceClass> price_class(std::string_view text);
 /// The class that a call by this profile is billed in. Null: the model was called by its bare id.
 PriceClass price_class_of(const Profile* profile);
 
@@ -37,7 +37,7 @@ enum class ServiceTier : std::uint8_t { standard, priority, flex };
 inline constexpr std::size_t service_tier_count = 3;
 std::string_view name(ServiceTier tier);
 /// Nothing for a tier that has no price of its own here ("reserved" is billed by the month).
-std::optional<ServiceTier> service_tier(std::string_view name);
+std::optional<ServiceTier> service_tier(std::string_view text);
 
 /// In pico-units for one token. All are known: a catalog that gives no cache price bills those tokens as input.
 struct TokenRates {
