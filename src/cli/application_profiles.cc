@@ -88,7 +88,7 @@ struct SaidBy {
 
 Result<std::string> line_of(const Json& order, const char* member, bool is_needed) {
   const auto found = order.find(member);
-  const std::string text = found != order.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  std::string text = found != order.end() && found->is_string() ? found->get<std::string>() : std::string{};
   const bool is_line =
       std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
   if (is_line && text.size() <= order_line_bytes_max && (!is_needed || !text.empty())) return text;

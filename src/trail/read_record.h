@@ -20,6 +20,6 @@ struct ReadRecord {
 };
 
 /// Code::corrupt for what is no JSON object.
-base::Result<ReadRecord> read_record(std::string_view json);
+base::Result<ReadRecord> read_record(std::string_view text);
 
 }  // namespace portolan::trail
